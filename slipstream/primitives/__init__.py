@@ -1,0 +1,22 @@
+"""Every operation, defined whole: shape rule, NumPy meaning, derivative, expansion and samples on one record."""
+
+from slipstream.primitives import elementwise, reduction, structure
+from slipstream.primitives.base import REGISTRY, Primitive, apply, current, interpreting
+from slipstream.primitives.operand import Operand, constant, full, ones, scalar, zeros
+
+__all__ = [
+    "REGISTRY",
+    "Operand",
+    "Primitive",
+    "apply",
+    "constant",
+    "current",
+    "elementwise",
+    "full",
+    "interpreting",
+    "ones",
+    "reduction",
+    "scalar",
+    "structure",
+    "zeros",
+]

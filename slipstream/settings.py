@@ -1,0 +1,27 @@
+"""Every environment switch Slipstream reads, in one place; `slipstream info` prints them."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+SWITCHES: dict[str, str] = {
+    "SLIPSTREAM_DATA": "folder with one sub-folder a data set, looked in before the cache",
+    "SLIPSTREAM_HOME": "folder for downloads, data sets and compiled code (default ~/.slipstream)",
+    "SLIPSTREAM_THREADS": "how many threads a compiled program uses (default: all cores of the process)",
+    "SLIPSTREAM_EXECUTOR": "which executor runs programs: native or reference",
+    "SLIPSTREAM_TARGET": "instruction set compiled for: native, x86-64-v2, x86-64-v3, x86-64-v4",
+    "SLIPSTREAM_DEBUG": "1 checks every compiled program's buffers and bounds",
+}
+
+
+def read(name: str, default: str = "") -> str:
+    """The value of a switch; only names in `SWITCHES` exist."""
+    if name not in SWITCHES:
+        raise KeyError(f"{name} is not a Slipstream switch; the switches are {sorted(SWITCHES)}")
+    return os.environ.get(name) or default
+
+
+def home() -> Path:
+    """The folder for what Slipstream keeps between runs."""
+    return Path(read("SLIPSTREAM_HOME", str(Path.home() / ".slipstream"))).expanduser()
