@@ -1,6 +1,6 @@
 """Every operation, defined whole: shape rule, NumPy meaning, derivative, expansion and samples on one record."""
 
-from slipstream.primitives import elementwise, reduction, structure
+from slipstream.primitives import contraction, elementwise, reduction, structure
 from slipstream.primitives.base import REGISTRY, Primitive, apply, current, interpreting
 from slipstream.primitives.operand import Operand, constant, full, ones, scalar, zeros
 
@@ -10,6 +10,7 @@ __all__ = [
     "Primitive",
     "apply",
     "constant",
+    "contraction",
     "current",
     "elementwise",
     "full",
