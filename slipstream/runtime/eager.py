@@ -1,0 +1,66 @@
+"""Eager: an operation is its primitive's NumPy meaning, now."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slipstream.ir.dtypes import from_numpy
+from slipstream.ir.graph import Array, Params
+from slipstream.ir.types import TensorType
+from slipstream.primitives.base import Primitive, set_default_interpreter
+from slipstream.primitives.operand import Operand
+from slipstream.runtime.tensor import EagerTensor
+
+_fitting: set[Any] = set()  # (primitive, dtypes...) whose rule has been passed once
+
+
+class Eager:
+    """The interpreter outside any trace."""
+
+    def apply(self, primitive: Primitive, inputs: tuple[Operand, ...], params: Params) -> Any:
+        try:
+            arrays = tuple([x.array for x in inputs])  # type: ignore[attr-defined]
+        except AttributeError:
+            raise self._foreign(primitive, inputs) from None
+        if primitive.family != "elementwise":
+            self._infer(primitive, arrays, params)
+        elif (key := (primitive, *[a.dtype for a in arrays])) not in _fitting:
+            self._infer(primitive, arrays, params)
+            _fitting.add(key)
+        try:
+            with np.errstate(all="ignore"):
+                result = primitive.meaning(*arrays, **params)
+        except ValueError:
+            self._infer(primitive, arrays, params)  # says what does not fit, if the shapes do not
+            raise
+        if isinstance(result, tuple):
+            return tuple([EagerTensor(np.asarray(r)) for r in result])
+        return EagerTensor(result if type(result) is np.ndarray else np.asarray(result))
+
+    def constant(self, array: Array) -> EagerTensor:
+        return EagerTensor(array)
+
+    def read_cell(self, cell: Any) -> EagerTensor:
+        return cell.tensor()
+
+    def write_cell(self, cell: Any, operand: EagerTensor) -> None:
+        cell.replace(operand.array)
+
+    def compose(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        return function(*args, **kwargs)
+
+    def _infer(self, primitive: Primitive, arrays: tuple[Array, ...], params: Params) -> None:
+        primitive.infer(tuple(TensorType(a.shape, from_numpy(a.dtype)) for a in arrays), params)
+
+    def _foreign(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Exception:
+        stranger = next(x for x in inputs if not hasattr(x, "array"))
+        return TypeError(
+            f"[{primitive.name}] {stranger!r} belongs to a program that is being traced, and was "
+            "used outside it; return it from the traced function instead"
+        )
+
+
+EAGER = Eager()
+set_default_interpreter(EAGER)

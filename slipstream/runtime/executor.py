@@ -1,0 +1,37 @@
+"""Who runs a graph: the executors, by name, and which one is in force.
+
+An executor turns a graph into a function from input arrays to output arrays. `in_place` pairs (i, j) say that output j is
+the new content of the variable that comes as input i, so that it may be written where that lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from slipstream import settings
+from slipstream.ir.graph import Array, Graph
+from slipstream.runtime.reference import ReferenceExecutor
+
+Loaded = Callable[[Sequence[Array]], Sequence[Array]]
+
+
+class Executor(Protocol):
+    """A way to run graphs. `in_place` is true if it writes into the variables' own arrays."""
+
+    name: str
+    in_place: bool
+
+    def load(self, graph: Graph, in_place: tuple[tuple[int, int], ...]) -> Loaded:
+        """The program, ready to be called with one array an input."""
+
+
+EXECUTORS: dict[str, Executor] = {"reference": ReferenceExecutor()}
+
+
+def executor() -> Executor:
+    """The executor that `SLIPSTREAM_EXECUTOR` names; ValueError if there is none such."""
+    name = settings.read("SLIPSTREAM_EXECUTOR", "reference")
+    if name not in EXECUTORS:
+        raise ValueError(f"SLIPSTREAM_EXECUTOR={name} is no executor; they are {sorted(EXECUTORS)}")
+    return EXECUTORS[name]

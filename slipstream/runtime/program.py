@@ -1,0 +1,89 @@
+"""A traced program, ready to run: the graph, what its inputs are bound to, and where its outputs go."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from slipstream.ir.graph import Array, Graph
+from slipstream.primitives.base import LEVEL, REGISTRY
+from slipstream.primitives.tracing import as_tuple
+from slipstream.runtime.eager import EAGER
+from slipstream.runtime.executor import executor
+from slipstream.runtime.tensor import EagerTensor
+from slipstream.runtime.tracer import Tracer
+from slipstream.runtime.variable import Cell
+
+
+class Program:
+    """What a trace left: graph(arguments, captured tensors, cells) -> (results, new contents of cells).
+
+    Called with the arguments, it writes the cells and returns the results.
+    """
+
+    def __init__(self, tracer: Tracer, arguments: int, results: Sequence[Any]) -> None:
+        self.cells = list(tracer.cells)
+        self.written = list(tracer.written)
+        self.captured = [operand for operand, _ in tracer.captures.values()]
+        for cell in self.written:  # a cell written before it was read has no input yet
+            if cell not in tracer.cells:
+                tracer.cells[cell] = tracer.builder.input(cell.type)
+                self.cells.append(cell)
+        builder = tracer.builder
+        captures = [value for _, value in tracer.captures.values()]
+        inputs = [*builder.inputs[:arguments], *captures, *(tracer.cells[c] for c in self.cells)]
+        outputs = [tracer.lift(r) for r in results]
+        outputs += [tracer.lift(tracer.state[cell]) for cell in self.written]
+        drawn = builder.graph(outputs)
+        self.graph = Graph(tuple(inputs), drawn.nodes, drawn.outputs, builder.name)
+        self.results = len(results)
+        self._loaded: Any = None
+
+    @property
+    def in_place(self) -> tuple[tuple[int, int], ...]:
+        """(input, output) of each written cell."""
+        first = len(self.graph.inputs) - len(self.cells)
+        place = {cell: first + i for i, cell in enumerate(self.cells)}
+        return tuple((place[c], self.results + i) for i, c in enumerate(self.written))
+
+    def run(self, arguments: Sequence[Array]) -> list[Array]:
+        """Run on arrays: the results as arrays; the cells are written."""
+        chosen = executor()
+        if self._loaded is None or self._loaded[0] is not chosen:
+            self._loaded = chosen, chosen.load(self.graph, self.in_place)
+        outputs = self._loaded[1](self._bound(arguments, chosen.in_place))
+        for cell, array in zip(self.written, outputs[self.results :], strict=True):
+            cell.replace(array, owned=chosen.in_place)
+        return list(outputs[: self.results])
+
+    def _bound(self, arguments: Sequence[Array], in_place: bool) -> list[Array]:
+        captured = [operand.array for operand in self.captured]  # type: ignore[attr-defined]
+        if not in_place:
+            return [*arguments, *captured, *(cell.array for cell in self.cells)]
+        written = set(self.written)
+        cells = [c.exclusive() if c in written else c.array for c in self.cells]
+        return [*arguments, *captured, *cells]
+
+    def __call__(self, arguments: Sequence[EagerTensor]) -> list[Any]:
+        """Run on eager tensors, so that tapes see it as one operation."""
+        if not LEVEL.recorders:
+            return [EagerTensor(a) for a in self.run([t.array for t in arguments])]
+        return self.apply([*arguments, *self.captured, *(_read(cell) for cell in self.cells)])
+
+    def apply(self, operands: Sequence[Any]) -> list[Any]:
+        """The program as one application of `call`, written to its cells."""
+        outputs = as_tuple(REGISTRY["call"](*operands, graph=self.graph))
+        for cell, operand in zip(self.written, outputs[self.results :], strict=True):
+            cell.write(operand)
+        return list(outputs[: self.results])
+
+
+def _read(cell: Cell) -> Any:
+    """A cell's content as the tapes know it: by its variable, if one reads it."""
+    variable = cell.variable()
+    return cell.read() if variable is None else variable.value()
+
+
+def is_eager() -> bool:
+    """Whether nothing is being traced."""
+    return LEVEL.interpreter is EAGER

@@ -1,0 +1,99 @@
+"""The reference executor: the NumPy meaning of each node in order, over numbered slots."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from slipstream.errors import OpError
+from slipstream.ir.graph import Array, Constant, Graph, Node, Value
+from slipstream.primitives.evaluate import last_uses
+
+
+class ReferenceExecutor:
+    """Runs graphs by NumPy. The other executors must agree with it."""
+
+    name = "reference"
+    in_place = False
+
+    def load(
+        self, graph: Graph, in_place: tuple[tuple[int, int], ...] = ()
+    ) -> Callable[[Sequence[Array]], Sequence[Array]]:
+        """The program as a list of steps over slots, each freed after its last use."""
+        slots = _Slots()
+        inputs = [slots.of(v) for v in graph.inputs]
+        steps = [
+            _Step(node, slots, freed)
+            for node, freed in zip(graph.nodes, last_uses(graph), strict=True)
+        ]
+        outputs = [slots.of(v) for v in graph.outputs]
+        return _Program(inputs, steps, outputs, slots)
+
+
+class _Slots:
+    """Numbers for values; constants are in place from the beginning."""
+
+    def __init__(self) -> None:
+        self.initial: list[Any] = []
+        self._numbers: dict[Value, int] = {}
+
+    def of(self, value: Value) -> int:
+        if value not in self._numbers:
+            self._numbers[value] = len(self.initial)
+            self.initial.append(value.array if isinstance(value, Constant) else None)
+        return self._numbers[value]
+
+
+class _Step:
+    """One node: its meaning, where its inputs lie, where its outputs go, what is free after it."""
+
+    __slots__ = ("freed", "inputs", "meaning", "node", "outputs", "params")
+
+    def __init__(self, node: Node, slots: _Slots, freed: list[Value]) -> None:
+        self.node = node
+        self.meaning: Callable[..., Any] = node.operation.meaning  # type: ignore[attr-defined]
+        self.params = dict(node.params)
+        self.inputs = [slots.of(v) for v in node.inputs]
+        self.outputs = [slots.of(v) for v in node.outputs]
+        self.freed = [slots.of(v) for v in freed if not isinstance(v, Constant)]
+
+
+class _Program:
+    def __init__(
+        self, inputs: list[int], steps: list[_Step], outputs: list[int], slots: _Slots
+    ) -> None:
+        self.inputs, self.steps, self.outputs = inputs, steps, outputs
+        self.initial = slots.initial
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        held = list(self.initial)
+        for slot, array in zip(self.inputs, arrays, strict=True):
+            held[slot] = array
+        with np.errstate(all="ignore"):
+            for step in self.steps:
+                self._run(step, held)
+        return [np.asarray(held[slot]) for slot in self.outputs]
+
+    def _run(self, step: _Step, held: list[Any]) -> None:
+        try:
+            result = step.meaning(*[held[i] for i in step.inputs], **step.params)
+        except (OpError, ValueError, FloatingPointError) as error:
+            raise located(error, step.node) from error.__cause__
+        if isinstance(result, tuple):
+            for slot, array in zip(step.outputs, result, strict=True):
+                held[slot] = np.asarray(array)
+        else:
+            held[step.outputs[0]] = result
+        for slot in step.freed:
+            held[slot] = None
+
+
+def located(error: Exception, node: Node) -> Exception:
+    """The error with the line of the user's program that asked for the node."""
+    text = str(error).split("\n  at ")[0]
+    origin = f"\n  at {node.origin}" if node.origin else ""
+    moved = type(error)(text + origin)
+    moved.__suppress_context__ = True
+    return moved
