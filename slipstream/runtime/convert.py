@@ -28,8 +28,10 @@ _PYTHON_NUMBERS = {bool: np.dtype(bool), int: np.dtype(np.int32), float: np.dtyp
 def convert(value: Any, dtype: Any = None, name: str = "value") -> Any:
     """`value` as a Tensor, of `dtype` if it is given.
 
-    Tensors and variables must have that dtype already (ValueError); Python numbers, lists and arrays are converted.
-    Without a dtype: integers become int32 (int64 if they need it), floats float32, arrays keep theirs.
+    Tensors and variables must have that dtype already (ValueError); Python numbers, lists and
+    arrays are converted.
+    Without a dtype: integers become int32 (int64 if they need it), floats float32, arrays keep
+    theirs.
     """
     if isinstance(value, TensorLike):
         tensor = value._operand()
@@ -68,7 +70,7 @@ def as_array(value: Any, dtype: DType | None, name: str = "value") -> Array:
     if isinstance(value, np.ndarray | np.generic):
         return _array_of_numpy(value, dtype, name)
     number = _PYTHON_NUMBERS.get(type(value))
-    if number is not None and dtype is not None and not dtype.kind == "string":
+    if number is not None and dtype is not None and dtype.kind != "string":
         _check_number(value, dtype, name)
         return np.array(value, dtype.numpy)
     if hasattr(value, "__array__"):

@@ -1,6 +1,7 @@
 """`operation`: what every public function of tensors is wrapped in.
 
-The current interpreter decides whether the function runs now (eagerly or into the trace) or is written down as one step
+The current interpreter decides whether the function runs now (eagerly or into the trace) or is
+written down as one step
 of a TensorFlow 1 graph. An error leaves without the frames inside Slipstream.
 """
 

@@ -1,6 +1,7 @@
 """Who runs a graph: the executors, by name, and which one is in force.
 
-An executor turns a graph into a function from input arrays to output arrays. `in_place` pairs (i, j) say that output j is
+An executor turns a graph into a function from input arrays to output arrays. `in_place` pairs (i,
+j) say that output j is
 the new content of the variable that comes as input i, so that it may be written where that lies.
 """
 

@@ -89,8 +89,10 @@ _RESULT = object()  # marks where a tensor stands in the structure of what a fun
 class Function:
     """A callable that traces `python_function` once for each signature of its arguments.
 
-    A signature is the shapes and dtypes of tensors and arrays, and the values of all other arguments. With an
-    `input_signature`, arguments are converted to it and unknown sizes are filled by those that come.
+    A signature is the shapes and dtypes of tensors and arrays, and the values of all other
+    arguments. With an
+    `input_signature`, arguments are converted to it and unknown sizes are filled by those that
+    come.
     """
 
     def __init__(

@@ -123,7 +123,8 @@ class GradientTape:
     ) -> Any:
         """The derivative of the sum of `target` by each of `sources`, in the structure of `sources`.
 
-        Rows that a gather used come as IndexedSlices. A source the target does not depend on gives None, or zeros.
+        Rows that a gather used come as IndexedSlices. A source the target does not depend on gives
+        None, or zeros.
         RuntimeError at the second call on a tape that is not persistent.
         """
         self._spend()
@@ -286,7 +287,8 @@ def unrecorded() -> Iterator[None]:
 def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
     """Give a function its own derivative: it returns (result, function from cotangents to cotangents).
 
-    The second function is called with a cotangent an output, and with `variables=` if the first one reads variables.
+    The second function is called with a cotangent an output, and with `variables=` if the first one
+    reads variables.
     """
 
     def decorated(*args: Any, **kwargs: Any) -> Any:

@@ -1,7 +1,9 @@
 """Tracing: the interpreter that draws what a Python function does as a graph.
 
-Tensors from outside become inputs of the graph (captures). Cells are read through it: the first reading of a cell adds
-its content as an input, later ones see what was written last, and what was written is returned in the end.
+Tensors from outside become inputs of the graph (captures). Cells are read through it: the first
+reading of a cell adds
+its content as an input, later ones see what was written last, and what was written is returned in
+the end.
 """
 
 from __future__ import annotations

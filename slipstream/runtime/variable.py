@@ -1,6 +1,7 @@
 """Variables: cells that hold an array, and the public `Variable` on top.
 
-A graph knows no variables. Reading a cell while tracing adds the cell's content as an input of the program; writing it
+A graph knows no variables. Reading a cell while tracing adds the cell's content as an input of the
+program; writing it
 makes the new content an output. Outside a trace both happen at once.
 """
 
@@ -77,7 +78,8 @@ def aligned_copy(array: Array) -> Array:
 class Variable(Operators):
     """A tensor that assignment changes; programs read and write it.
 
-    `initial_value` is anything a tensor can be made of, or a function without arguments that gives it.
+    `initial_value` is anything a tensor can be made of, or a function without arguments that gives
+    it.
     """
 
     __hash__ = Operators.__hash__
