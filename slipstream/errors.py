@@ -1,7 +1,8 @@
 """The errors users see, and how they find the user's own line.
 
-Every user error reads `[operation] what happened; expected ...; received ...; try ...`, and ends with the file and
-line of the program that asked. The classes and their codes are those of `tf.errors`.
+Every user error reads `[operation] what happened; expected ...; received ...; try ...`, and ends
+with the file and line of the program that asked. The classes and their codes are those of
+`tf.errors`.
 """
 
 from __future__ import annotations
@@ -9,8 +10,9 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
-PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
+PACKAGE = str(Path(__file__).absolute().parent) + os.sep
 
 
 class OpError(Exception):

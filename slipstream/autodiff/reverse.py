@@ -1,7 +1,7 @@
-"""Reverse mode (Linnainmaa 1970): walk the applications backwards, handing each operation's cotangents to its record.
+"""Reverse mode (Linnainmaa 1970): walk the applications backwards, pulling cotangents.
 
-The walk itself applies primitives, under whatever interpreter is current. So the gradient of a graph is a graph, the
-gradient of eager arrays is computed at once, and derivatives have derivatives.
+The walk itself applies primitives, under whatever interpreter is current. So the gradient of a
+graph is a graph, that of eager arrays is computed at once, and derivatives have derivatives.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def backward(
 def _relevant(
     applications: Sequence[Application], sources: set[int]
 ) -> tuple[list[Application], set[int]]:
-    """The applications that depend on the sources, each result once; and all that depends on them."""
+    """The applications that depend on the sources, each result once; and all they lead to."""
     reached = set(sources)
     done: set[int] = set()
     relevant = []
@@ -142,7 +142,7 @@ def applications_of(nodes: Sequence[Any], interpreter: GraphInterpreter) -> list
 
 @lru_cache(maxsize=256)
 def differentiate(graph: Graph, wanted: tuple[bool, ...]) -> Graph:
-    """The pullback of a graph: (its inputs, cotangents of its outputs) -> cotangents of the wanted inputs.
+    """The pullback of a graph: (inputs, cotangents of outputs) -> cotangents of the wanted inputs.
 
     The forward nodes it needs are part of it. A wanted input that nothing connects gets zeros.
     """

@@ -1,4 +1,4 @@
-"""Building a graph: each node is typed as it is added, constants are folded, equal nodes are shared."""
+"""Building a graph: each node is typed as it is added, constants are folded, equal nodes shared."""
 
 from __future__ import annotations
 

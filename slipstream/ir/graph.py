@@ -1,7 +1,8 @@
 """What a program is: values, nodes and the graph that lists them in topological order.
 
-Nodes and values are dumb frozen records compared by identity. There is no variable and no hidden state in a graph: a
-program that updates variables takes their old contents as inputs and returns the new ones as outputs.
+Nodes and values are dumb frozen records compared by identity. There is no variable and no hidden
+state in a graph: a program that updates variables takes their old contents as inputs and returns
+the new ones as outputs.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Operation(Protocol):
 
     @property
     def effect(self) -> bool:
-        """Whether it acts on the world outside the program, so that it is kept and kept in order."""
+        """Whether it acts on the world outside the program, so that it is kept, and in order."""
 
     def infer(self, inputs: tuple[TensorType, ...], params: Params) -> tuple[TensorType, ...]:
         """The types of the outputs; raises a user error where the inputs do not fit."""

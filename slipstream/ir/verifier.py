@@ -7,7 +7,7 @@ from slipstream.ir.graph import Constant, Graph, Value, subgraphs
 
 
 def verify(graph: Graph, after: str = "building") -> Graph:
-    """`graph` itself, if each value is defined once and before its use and each type is what the rule says.
+    """`graph` itself, if each value is defined once, before its use, with the type of its rule.
 
     Raises InternalError naming the node and the pass (`after`) that broke it.
     """

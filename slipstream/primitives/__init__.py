@@ -1,4 +1,4 @@
-"""Every operation, defined whole: shape rule, NumPy meaning, derivative, expansion and samples on one record."""
+"""Every operation, whole: rule, NumPy meaning, derivative, expansion and samples on one record."""
 
 from slipstream.primitives import contraction, elementwise, reduction, structure
 from slipstream.primitives.base import REGISTRY, Primitive, apply, current, interpreting

@@ -1,7 +1,8 @@
 """What an operation is: one record with its shape rule, NumPy meaning, derivative and expansion.
 
-`apply` is the only way an operation happens. The current interpreter decides what that means: compute it now, or add
-it to a graph. Recorders (gradient tapes) see every application that happens at their level.
+`apply` is the only way an operation happens. The current interpreter decides what that means:
+compute it now, or add it to a graph. Recorders (gradient tapes) see every application that happens
+at their level.
 """
 
 from __future__ import annotations
@@ -27,10 +28,11 @@ Types = TensorType | tuple[TensorType, ...]
 
 @dataclass(frozen=True, eq=False)
 class Pull:
-    """What a derivative is given: the cotangents of the outputs, and the application they belong to.
+    """What a derivative is given: cotangents of the outputs, and the application they belong to.
 
-    `wanted[i]` says whether the cotangent of input i is asked for. `differentiate(graph, wanted)` turns a sub-program
-    f(x...) -> y... into its pullback (x..., cotangents of y...) -> cotangents of the wanted x.
+    `wanted[i]` says whether the cotangent of input i is asked for. `differentiate(graph, wanted)`
+    turns a sub-program f(x...) -> y... into its pullback (x..., cotangents of y...) -> cotangents
+    of the wanted x.
     """
 
     cotangents: tuple[Operand, ...]
@@ -53,9 +55,9 @@ Derivative = Callable[[Pull], Sequence[Any]]
 class Primitive:
     """An operation, whole.
 
-    rule        rule(*types, **params): the output type, or a tuple of them where there are several outputs
+    rule        rule(*types, **params): the output type, or a tuple of them for several outputs
     meaning     meaning(*arrays, **params): the same outputs as NumPy arrays; this is the definition
-    derivative  derivative(pull): a cotangent (or None) an input; without one, the expansion is differentiated
+    derivative  derivative(pull): a cotangent (or None) an input; without one, that of `expand`
     expand      expand(*operands, **params): the same outputs composed of other primitives
     family      which kernel generator it belongs to
     samples     valid inputs, from which its tests follow

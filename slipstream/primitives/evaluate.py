@@ -1,4 +1,4 @@
-"""The meaning of a whole graph: each node's NumPy meaning in order. This is the definition all compilers must meet."""
+"""The meaning of a whole graph, which every compiler must meet: each node's meaning, in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How most records are made: helpers that fill in the rule and the broadcasting of a family's derivative."""
+"""How most records are made: helpers for a family's rule and its derivative's broadcasting."""
 
 from __future__ import annotations
 
@@ -87,8 +87,9 @@ def elementwise(
 ) -> Primitive:
     """A function of corresponding elements, which broadcast.
 
-    `derivative` is one function (g, inputs..., output) -> cotangent an input; None means no gradient flows.
-    `result` is the output's dtype where it is not the inputs'; `dtypes` are those the inputs may have.
+    `derivative` is one function (g, inputs..., output) -> cotangent an input; None means that no
+    gradient flows. `result` is the output's dtype where it is not the inputs'; `dtypes` are those
+    the inputs may have.
     """
     locals_ = derivative if isinstance(derivative, Sequence) else [derivative]
 

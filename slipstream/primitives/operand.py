@@ -1,6 +1,7 @@
-"""What flows through operations while they are applied: anything with a type, with the arithmetic operators.
+"""What flows through operations while they are applied: anything with a type and arithmetic.
 
-Derivatives and expansions are written on operands, so one text serves eager arrays and graphs under construction.
+Derivatives and expansions are written on operands, so one text serves eager arrays and graphs under
+construction.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from slipstream.primitives.base import REGISTRY, current
 
 
 class Operand(ABC):
-    """A value in flight. `identity` is equal for two operands exactly if they are the same value."""
+    """A value in flight. Two operands have equal `identity` exactly if they are the same value."""
 
     __slots__ = ()
 

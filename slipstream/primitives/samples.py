@@ -55,7 +55,7 @@ class Spec:
 class Sample:
     """The inputs and parameters of one application.
 
-    `smooth` is false where the point is not differentiable, so that finite differences mean nothing.
+    `smooth` is false where the point is not differentiable: finite differences mean nothing there.
     """
 
     inputs: tuple[Spec, ...]

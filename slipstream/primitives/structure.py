@@ -1,4 +1,4 @@
-"""Moving elements without changing them: reshape, transpose, broadcast, concatenate, pad, reverse, iota."""
+"""Moving elements without changing them: reshape, transpose, broadcast, concat, pad, reverse."""
 
 from __future__ import annotations
 

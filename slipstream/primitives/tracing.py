@@ -1,4 +1,4 @@
-"""Applying operations into a graph: the interpreter that derivatives, expansions and sub-programs are built with."""
+"""Applying operations into a graph: how derivatives, expansions and sub-programs are made."""
 
 from __future__ import annotations
 

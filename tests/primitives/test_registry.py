@@ -1,7 +1,7 @@
 """The registry walk: every primitive is tested from its own record.
 
-Its shape rule against its NumPy meaning, on every dtype it allows; its derivative against central differences, to
-second order.
+Its shape rule against its NumPy meaning, on every dtype it allows; its derivative against central
+differences, to second order; its expansion against its meaning.
 """
 
 import numpy as np
@@ -66,16 +66,20 @@ def check_pullback(graph, arrays, seed, tolerance):
     found = evaluate(verify(differentiate(graph, wanted)), [*arrays, *cotangents])
     steps = directional(arrays, generator)
     h = 1e-5
-    above = evaluate(graph, [a + h * s if w else a for a, s, w in zip(arrays, steps, wanted)])
-    below = evaluate(graph, [a - h * s if w else a for a, s, w in zip(arrays, steps, wanted)])
+    above = evaluate(
+        graph, [a + h * s if w else a for a, s, w in zip(arrays, steps, wanted, strict=True)]
+    )
+    below = evaluate(
+        graph, [a - h * s if w else a for a, s, w in zip(arrays, steps, wanted, strict=True)]
+    )
     numeric = sum(
         np.sum(np.conj(g) * (p - m)).real / (2 * h)
-        for g, p, m in zip(cotangents, above, below)
+        for g, p, m in zip(cotangents, above, below, strict=True)
         if g.dtype.kind in "fc"
     )
-    moving = [s for s, w in zip(steps, wanted) if w]
+    moving = [s for s, w in zip(steps, wanted, strict=True) if w]
     exact = sum(np.sum(np.conj(f) * s).real for f, s in zip(found, moving, strict=True))
-    scale = sum(np.sum(np.abs(f) * np.abs(s)) for f, s in zip(found, moving)) + 1
+    scale = sum(np.sum(np.abs(f) * np.abs(s)) for f, s in zip(found, moving, strict=True)) + 1
     assert abs(numeric - exact) <= tolerance * scale, (numeric, exact)
 
 
