@@ -105,7 +105,8 @@ def _replay_pullback(pullback: Graph, pull: Pull) -> tuple[Operand, ...]:
 
 def as_dense(cotangent: Cotangent) -> Operand:
     """A cotangent as an operand of the full shape."""
-    return cotangent.dense() if isinstance(cotangent, Rows) else cotangent
+    operand: Operand = cotangent.dense() if isinstance(cotangent, Rows) else cotangent
+    return operand
 
 
 def _add(total: dict[int, Cotangent], operand: Operand, cotangent: Cotangent) -> None:

@@ -25,7 +25,8 @@ class DType:
         if self.name == "bfloat16":
             import ml_dtypes
 
-            return np.dtype(ml_dtypes.bfloat16)
+            dtype: np.dtype[Any] = np.dtype(ml_dtypes.bfloat16)
+            return dtype
         return np.dtype(self.name)
 
     @property
@@ -87,7 +88,7 @@ class DType:
         if self.is_floating:
             import ml_dtypes
 
-            limits = ml_dtypes.finfo(self.numpy)
+            limits: Any = ml_dtypes.finfo(self.numpy)  # type: ignore[no-untyped-call]
             return limits.min, limits.max
         raise TypeError(f"{self.name} has no smallest and largest value")
 

@@ -7,13 +7,18 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.ir.dtypes import ALL, DType, bool_
+from slipstream.ir.dtypes import ALL, COMPLEX, FLOATS, INTEGERS, DType, bool_
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
 from slipstream.primitives.operand import Operand
-from slipstream.primitives.samples import Sample, Spec
+from slipstream.primitives.samples import Sample, Spec, reals, sample
 
 Local = Callable[..., Any]
+
+REAL = FLOATS + INTEGERS
+NUMERIC = REAL + COMPLEX
+CONTINUOUS = FLOATS + COMPLEX
+PAIR = (sample(reals(3, 17), reals(3, 17)), sample(reals(4, 1, 3), reals(5, 1)))
 
 
 def no_gradient(pull: Pull) -> list[None]:
@@ -123,5 +128,7 @@ def predicate(
 
 
 def where(condition: Operand, yes: Any, no: Any) -> Any:
-    """`yes` where the condition holds, else `no`."""
-    return REGISTRY["select"](condition, yes, no)
+    """`yes` where the condition holds, else `no`; one of the two may be a Python number."""
+    if isinstance(yes, Operand):
+        return REGISTRY["select"](condition, yes, yes.coerce(no))
+    return REGISTRY["select"](condition, no.coerce(yes), no)

@@ -92,8 +92,8 @@ def between(low: float, high: float, *shape: int) -> Spec:
     return Spec(shape, low, high)
 
 
-def integers(low: int, high: int, *shape: int, dtype: DType = int32) -> Spec:
-    """Integers in [low, high), of a dtype of their own."""
+def integers(low: int, high: int, *shape: int, dtype: DType | None = int32) -> Spec:
+    """Integers in [low, high), of a dtype of their own; None is the dtype under test."""
     return Spec(shape, low, high, dtype)
 
 

@@ -25,7 +25,7 @@ def _reshape_rule(x: TensorType, *, shape: Shape) -> TensorType:
     return x.with_shape(shape)
 
 
-reshape = define(
+reshape: Primitive = define(
     Primitive(
         "reshape",
         "view",
@@ -237,7 +237,7 @@ def _reverse_rule(x: TensorType, *, axes: tuple[int, ...]) -> TensorType:
     return x
 
 
-reverse = define(
+reverse: Primitive = define(
     Primitive(
         "reverse",
         "view",
