@@ -1,6 +1,6 @@
 """Every operation, whole: rule, NumPy meaning, derivative, expansion and samples on one record."""
 
-from slipstream.primitives import contraction, elementwise, reduction, structure
+from slipstream.primitives import contraction, elementwise, reduction, structure, window
 from slipstream.primitives.base import REGISTRY, Primitive, apply, current, interpreting
 from slipstream.primitives.operand import Operand, constant, full, ones, scalar, zeros
 
@@ -19,5 +19,6 @@ __all__ = [
     "reduction",
     "scalar",
     "structure",
+    "window",
     "zeros",
 ]
