@@ -17,12 +17,13 @@ SHARE_LIMIT = 64  # bytes: larger constants are shared by identity only
 def frozen(value: Any) -> Hashable:
     """A hashable stand-in for a parameter, equal for equal parameters."""
     if isinstance(value, np.ndarray):
-        return (value.dtype.str, value.shape, value.tobytes())
+        content = tuple(value.flat) if value.dtype.hasobject else value.tobytes()
+        return (value.dtype.name, value.shape, content)
     if isinstance(value, (list, tuple)):
         return tuple(frozen(item) for item in value)
     if isinstance(value, dict):
         return tuple((key, frozen(value[key])) for key in sorted(value))
-    if isinstance(value, (int, float)):  # 1, 1.0, True and -0.0 are different parameters
+    if isinstance(value, (int, float, complex)):  # 1, 1.0, True and -0.0 are different parameters
         return (type(value).__name__, repr(value))
     return value if isinstance(value, Hashable) else id(value)
 
@@ -64,7 +65,7 @@ class Builder:
         inputs = tuple(inputs)
         if operation.effect:
             return self._append(operation, inputs, params, origin)
-        key = (operation.name, tuple(map(id, inputs)), frozen(dict(params)))
+        key = (operation, inputs, frozen(dict(params)))  # holds the inputs: no address is reused
         if key not in self._known:
             self._known[key] = self._fold(operation, inputs, params) or self._append(
                 operation, inputs, params, origin
