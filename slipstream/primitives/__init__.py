@@ -1,6 +1,13 @@
 """Every operation, whole: rule, NumPy meaning, derivative, expansion and samples on one record."""
 
-from slipstream.primitives import contraction, elementwise, reduction, structure, window
+from slipstream.primitives import (
+    contraction,
+    convolution,
+    elementwise,
+    reduction,
+    structure,
+    window,
+)
 from slipstream.primitives.base import REGISTRY, Primitive, apply, current, interpreting
 from slipstream.primitives.operand import Operand, constant, full, ones, scalar, zeros
 
@@ -11,6 +18,7 @@ __all__ = [
     "apply",
     "constant",
     "contraction",
+    "convolution",
     "current",
     "elementwise",
     "full",
