@@ -4,6 +4,7 @@ Its shape rule against its NumPy meaning, on every dtype it allows; its derivati
 differences, to second order; its expansion against its meaning.
 """
 
+import ml_dtypes
 import numpy as np
 import pytest
 
@@ -106,6 +107,28 @@ def test_second_derivative(primitive, sample):
     cotangents = directional(evaluate(graph, arrays), np.random.default_rng(2))
     pullback = differentiate(graph, wanted)
     check_pullback(pullback, [*arrays, *cotangents], seed=3, tolerance=1e-5)
+
+
+EXPANDED = [case for case in CASES if case.values[0].expand]
+
+
+@pytest.mark.parametrize(("primitive", "sample"), EXPANDED)
+def test_expansion_agrees_with_meaning(primitive, sample):
+    """Composed of other primitives it means the same, within the rounding of the dtype."""
+    for dtype in primitive.facts.get("dtypes", (float32, float64)):
+        if dtype.is_complex:  # complex programs are not compiled, so nothing expands them
+            continue
+        arrays = list(sample.arrays(dtype))
+        graph = trace(lambda *xs: primitive.expand(*xs, **sample.params), types_of(arrays))
+        assert primitive.name not in {node.operation.name for node in graph.nodes}
+        expected = primitive.compute(arrays, sample.params)
+        for found, wanted in zip(evaluate(verify(graph), arrays), expected, strict=True):
+            assert found.dtype == wanted.dtype, dtype
+            floating = from_numpy(wanted.dtype).is_floating
+            step = float(ml_dtypes.finfo(wanted.dtype).eps) if floating else 0
+            np.testing.assert_allclose(
+                found.astype(np.float64), wanted.astype(np.float64), 8 * step, 8 * step
+            )
 
 
 @pytest.mark.parametrize("primitive", REGISTRY.values(), ids=list(REGISTRY))
