@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -123,19 +122,12 @@ def _flat_pair(x: Array, y: Array, batch: int) -> tuple[Array, Array]:
     return x.reshape(shape), y.reshape(shape)
 
 
-def _check_labels(x: TensorType, y: TensorType, labels: tuple[Labels, Labels, Labels]) -> None:
-    x_labels, y_labels, out_labels = labels
-    if (len(x_labels), len(y_labels)) != (x.rank, y.rank):
-        raise misfit("contract", "one label an axis is needed", x=x, y=y, labels=labels)
-    repeated = any(n > 1 for group in labels for n in Counter(group).values())
-    known, shared = set(x_labels) | set(y_labels), set(x_labels) & set(y_labels)
-    if repeated or not set(out_labels) <= known or not known - shared <= set(out_labels):
-        raise misfit(
-            "contract",
-            "the labels are no contraction",
-            "labels once an operand; those of one operand only in the output too",
-            labels=labels,
-        )
+@lru_cache(maxsize=4096)
+def _fitting(x_labels: Labels, y_labels: Labels, out_labels: Labels) -> bool:
+    """Whether each label occurs once in an operand, and is nowhere left out or made up."""
+    groups = (x_labels, y_labels, out_labels)
+    x, y, out = map(set, groups)
+    return all(len(g) == len(set(g)) for g in groups) and x ^ y <= out <= x | y
 
 
 def _contract_rule(
@@ -144,7 +136,17 @@ def _contract_rule(
     dtype = same_dtype("contract", (x, y))
     if dtype not in NUMERIC:
         raise misfit("contract", "the dtype cannot be multiplied", "a number", x=x, y=y)
-    _check_labels(x, y, (x_labels, y_labels, out_labels))
+    if (len(x_labels), len(y_labels)) != (x.rank, y.rank) or not _fitting(
+        x_labels, y_labels, out_labels
+    ):
+        raise misfit(
+            "contract",
+            "the labels are no contraction",
+            "a label an axis, once an operand; those of one operand only in the output too",
+            x=x,
+            y=y,
+            labels=(x_labels, y_labels, out_labels),
+        )
     sizes = dict(zip(x_labels, x.shape, strict=True))
     for axis, (label, size) in enumerate(zip(y_labels, y.shape, strict=True)):
         if sizes.setdefault(label, size) != size:

@@ -242,8 +242,8 @@ def _trilinear(pull: Pull, x: Any, w: Any, g: Any, asked: tuple[str, str]) -> li
     shapes = ("input_shape", "filter_shape")
     geometry = {name: value for name, value in pull.params.items() if name not in shapes}
     by = {
-        "x": lambda: convolution_input_gradient(g, w, input_shape=x.shape, **geometry),
-        "w": lambda: convolution_filter_gradient(x, g, filter_shape=w.shape, **geometry),
+        "x": lambda: convolution_input_gradient(g, w, input_shape=x.type.shape, **geometry),
+        "w": lambda: convolution_filter_gradient(x, g, filter_shape=w.type.shape, **geometry),
         "g": lambda: convolution(x, w, **geometry),
     }
     return [by[name]() if wanted else None for name, wanted in zip(asked, pull.wanted, strict=True)]

@@ -228,18 +228,18 @@ def geometry_of(pull: Pull) -> dict[str, Any]:
 
 
 def _sum_derivative(pull: Pull) -> list[Any]:
-    return [window_spread(pull.g, input_shape=pull.inputs[0].shape, **pull.params)]
+    return [window_spread(pull.g, input_shape=pull.inputs[0].type.shape, **pull.params)]
 
 
 def _max_derivative(pull: Pull) -> list[Any]:
     x = pull.inputs[0]
     index = window_argmax(x, **pull.params)
-    return [window_place(pull.g, index, input_shape=x.shape, **pull.params)]
+    return [window_place(pull.g, index, input_shape=x.type.shape, **pull.params)]
 
 
 def _pick_derivative(pull: Pull) -> list[Any]:
     x, index = pull.inputs
-    return [window_place(pull.g, index, input_shape=x.shape, **pull.params), None]
+    return [window_place(pull.g, index, input_shape=x.type.shape, **pull.params), None]
 
 
 def _argmax_rule(x: TensorType, **geometry: Shape) -> TensorType:
