@@ -25,3 +25,14 @@ def read(name: str, default: str = "") -> str:
 def home() -> Path:
     """The folder for what Slipstream keeps between runs."""
     return Path(read("SLIPSTREAM_HOME", str(Path.home() / ".slipstream"))).expanduser()
+
+
+def thread_count() -> int:
+    """How many threads to use: `SLIPSTREAM_THREADS`, or every core the process may run on."""
+    chosen = read("SLIPSTREAM_THREADS")
+    if chosen and not chosen.isdigit():
+        raise ValueError(f"SLIPSTREAM_THREADS={chosen} is not a number of threads")
+    if chosen and int(chosen) > 0:
+        return int(chosen)
+    affinity = getattr(os, "sched_getaffinity", None)
+    return len(affinity(0)) if affinity is not None else os.cpu_count() or 1

@@ -1,1 +1,3 @@
-"""Tensors and variables, and what an operation means now: eager, traced, recorded by a tape, run as a program."""
+"""Tensors and variables, and what an operation means now: eager, traced, recorded by a tape, run as
+a program.
+"""

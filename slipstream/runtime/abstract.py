@@ -31,14 +31,10 @@ def infer_outputs(function: Callable[..., Any], *specs: Any, **fixed: Any) -> An
     happen.
     """
     flat = flatten(list(specs))
-    unknown = any(
-        isinstance(s, TensorSpec) and s.shape is not None and None in s.shape for s in flat
-    )
     first = _traced(function, specs, fixed, STAND_INS[0])
-    if not unknown:
-        return map_structure(_spec, first)
-    second = _traced(function, specs, fixed, STAND_INS[1])
-    return map_structure(_merged, first, second)
+    if not any(isinstance(s, TensorSpec) and None in (s.shape or ()) for s in flat):
+        return specs_of(first)
+    return merged_specs(first, _traced(function, specs, fixed, STAND_INS[1]))
 
 
 def _traced(function: Callable[..., Any], specs: Any, fixed: dict[str, Any], size: int) -> Any:
@@ -60,8 +56,17 @@ def _as_tensor(leaf: Any) -> Any:
     return convert(leaf) if isinstance(leaf, (Variable, bool, int, float)) else leaf
 
 
-def _spec(leaf: Any) -> Any:
-    return TensorSpec(leaf.type.shape, leaf.dtype) if isinstance(leaf, Tensor) else leaf
+def specs_of(result: Any) -> Any:
+    """A result with TensorSpecs in the place of tensors."""
+    return map_structure(
+        lambda leaf: TensorSpec(leaf.type.shape, leaf.dtype) if isinstance(leaf, Tensor) else leaf,
+        result,
+    )
+
+
+def merged_specs(first: Any, second: Any) -> Any:
+    """The same of two results; a size in which they differ is None."""
+    return map_structure(_merged, first, second)
 
 
 def _merged(first: Any, second: Any) -> Any:

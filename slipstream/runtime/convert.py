@@ -66,7 +66,9 @@ def _stacked(tensors: list[Any]) -> Any:
 
 
 def as_array(value: Any, dtype: DType | None, name: str = "value") -> Array:
-    """A fresh array of a Python value, checked not to lose anything; TypeError, ValueError if it would."""
+    """A fresh array of a Python value, checked not to lose anything; TypeError, ValueError if it
+    would.
+    """
     if isinstance(value, np.ndarray | np.generic):
         return _array_of_numpy(value, dtype, name)
     number = _PYTHON_NUMBERS.get(type(value))
@@ -118,7 +120,7 @@ def _array_of_numpy(value: Any, dtype: DType | None, name: str) -> Array:
 
 
 def _same_sort(found: DType, wanted: DType) -> bool:
-    """Whether an array may be converted: within a kind, or integers to floats, floats to complex."""
+    """Whether an array may be converted: within a kind, or up from integers to complex."""
     order = {"bool": 0, "uint": 1, "int": 1, "float": 2, "complex": 3, "string": 9}
     low, high = order[found.kind], order[wanted.kind]
     return low == high or (low in (1, 2) and high in (2, 3))
@@ -197,7 +199,9 @@ def _shared_dtype(values: tuple[Any, ...]) -> DType | None:
 
 
 def beside(other: Any, dtype: DType) -> Any:
-    """`other` converted to stand beside an operand of `dtype`: numbers and arrays of its kind adapt."""
+    """`other` converted to stand beside an operand of `dtype`: numbers and arrays of its kind
+    adapt.
+    """
     if isinstance(other, TensorLike):
         return other._operand()
     if isinstance(other, (np.ndarray, np.generic)):

@@ -23,7 +23,7 @@ class Eager:
         try:
             arrays = tuple([x.array for x in inputs])  # type: ignore[attr-defined]
         except AttributeError:
-            raise self._foreign(primitive, inputs) from None
+            return self._handed_over(primitive, inputs, params)
         if primitive.family != "elementwise":
             self._infer(primitive, arrays, params)
         elif (key := (primitive, *[a.dtype for a in arrays])) not in _fitting:
@@ -54,9 +54,14 @@ class Eager:
     def _infer(self, primitive: Primitive, arrays: tuple[Array, ...], params: Params) -> None:
         primitive.infer(tuple(TensorType(a.shape, from_numpy(a.dtype)) for a in arrays), params)
 
-    def _foreign(self, primitive: Primitive, inputs: tuple[Operand, ...]) -> Exception:
-        stranger = next(x for x in inputs if not hasattr(x, "array"))
-        return TypeError(
+    def _handed_over(
+        self, primitive: Primitive, inputs: tuple[Operand, ...], params: Params
+    ) -> Any:
+        """An input that is no eager tensor takes the operation over, if it can."""
+        stranger: Any = next(x for x in inputs if not hasattr(x, "array"))
+        if hasattr(stranger, "take_over"):
+            return stranger.take_over(primitive, inputs, dict(params))
+        raise TypeError(
             f"[{primitive.name}] {stranger!r} belongs to a program that is being traced, and was "
             "used outside it; return it from the traced function instead"
         )

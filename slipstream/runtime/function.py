@@ -17,7 +17,7 @@ from slipstream.runtime.convert import convert
 from slipstream.runtime.dispatch import shortened
 from slipstream.runtime.program import Program, is_eager
 from slipstream.runtime.shape import TensorShape
-from slipstream.runtime.structure import flatten, is_nested, map_structure, pack
+from slipstream.runtime.structure import flatten, flatten_up_to, is_nested, map_structure, pack
 from slipstream.runtime.tensor import EagerTensor, Tensor
 from slipstream.runtime.tracer import Tracer
 from slipstream.runtime.variable import Variable
@@ -128,7 +128,9 @@ class Function:
             raise shortened(error) from error.__cause__
 
     def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
-        """The traced function for a signature given as tensors, arrays or TensorSpecs with known sizes."""
+        """The traced function for a signature given as tensors, arrays or TensorSpecs with known
+        sizes.
+        """
         if self.input_signature is not None and not args and not kwargs:
             args = tuple(self.input_signature)
         args, kwargs = map_structure(_stand_in, (args, kwargs))
@@ -154,8 +156,9 @@ class Function:
                 f"{self.function_name} takes {len(self.input_signature)} arguments by its "
                 f"input_signature, and received {len(args)}"
             )
-        specs = flatten(list(self.input_signature))
-        converted = [convert(a, s.dtype) for a, s in zip(flatten(list(args)), specs, strict=True)]
+        signature = list(self.input_signature)
+        specs, given = flatten(signature), flatten_up_to(signature, list(args))
+        converted = [convert(a, s.dtype) for a, s in zip(given, specs, strict=True)]
         for tensor, spec in zip(converted, specs, strict=True):
             if not spec.is_compatible_with(tensor):
                 raise TypeError(
@@ -166,7 +169,7 @@ class Function:
                         received={"argument": tensor.type},
                     )
                 )
-        return tuple(pack(list(args), converted)), {}
+        return tuple(pack(signature, converted)), {}
 
     def _concrete(
         self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Any]

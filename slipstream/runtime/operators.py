@@ -1,4 +1,6 @@
-"""The Python operators of tensors and variables, and how the two sides of one are brought to one dtype."""
+"""The Python operators of tensors and variables, and how the two sides of one are brought to one
+dtype.
+"""
 
 from __future__ import annotations
 
@@ -18,23 +20,11 @@ def divided(x: Any, y: Any) -> Any:
     return REGISTRY["divide"](x, y)
 
 
-def floored(x: Any, y: Any) -> Any:
-    return REGISTRY["floor_divide"](x, y)
-
-
 def magnitude(x: Any) -> Any:
     """|x|; real for complex x, and x itself where nothing is negative."""
     if x.dtype.is_complex:
         return REGISTRY["modulus"](x)
     return x if x.dtype.is_unsigned or x.dtype.is_bool else REGISTRY["absolute"](x)
-
-
-def _named(name: str) -> Callable[[Any, Any], Any]:
-    def function(x: Any, y: Any) -> Any:
-        return REGISTRY[name](x, y)
-
-    function.__name__ = name
-    return function
 
 
 def _bits(logical: str, bitwise: str) -> Callable[[Any, Any], Any]:
@@ -48,7 +38,7 @@ def _bits(logical: str, bitwise: str) -> Callable[[Any, Any], Any]:
 def _binary(function: Callable[[Any, Any], Any], swapped: bool = False) -> Any:
     def operator(self: Operators, other: Any) -> Any:
         mine = self._operand()
-        theirs = self._beside(mine, other)
+        theirs = other if type(other) is type(mine) else self._beside(mine, other)
         if theirs is NotImplemented:
             return NotImplemented
         return function(theirs, mine) if swapped else function(mine, theirs)
@@ -67,30 +57,28 @@ class Operators(TensorLike):
 
     def _beside(self, mine: Any, other: Any) -> Any:
         """`other` as an operand beside `mine`, or NotImplemented if it knows better itself."""
-        if type(other) is type(mine):
-            return other
         if getattr(type(other), "takes_over", False):
             return NotImplemented
         return beside(other, mine.dtype)
 
-    __add__ = _binary(_named("add"))
-    __radd__ = _binary(_named("add"), swapped=True)
-    __sub__ = _binary(_named("subtract"))
-    __rsub__ = _binary(_named("subtract"), swapped=True)
-    __mul__ = _binary(_named("multiply"))
-    __rmul__ = _binary(_named("multiply"), swapped=True)
+    __add__ = _binary(REGISTRY["add"])
+    __radd__ = _binary(REGISTRY["add"], swapped=True)
+    __sub__ = _binary(REGISTRY["subtract"])
+    __rsub__ = _binary(REGISTRY["subtract"], swapped=True)
+    __mul__ = _binary(REGISTRY["multiply"])
+    __rmul__ = _binary(REGISTRY["multiply"], swapped=True)
     __truediv__ = _binary(divided)
     __rtruediv__ = _binary(divided, swapped=True)
-    __floordiv__ = _binary(floored)
-    __rfloordiv__ = _binary(floored, swapped=True)
-    __mod__ = _binary(_named("floor_mod"))
-    __rmod__ = _binary(_named("floor_mod"), swapped=True)
-    __pow__ = _binary(_named("power"))
-    __rpow__ = _binary(_named("power"), swapped=True)
-    __lt__ = _binary(_named("less"))
-    __le__ = _binary(_named("less_equal"))
-    __gt__ = _binary(_named("greater"))
-    __ge__ = _binary(_named("greater_equal"))
+    __floordiv__ = _binary(REGISTRY["floor_divide"])
+    __rfloordiv__ = _binary(REGISTRY["floor_divide"], swapped=True)
+    __mod__ = _binary(REGISTRY["floor_mod"])
+    __rmod__ = _binary(REGISTRY["floor_mod"], swapped=True)
+    __pow__ = _binary(REGISTRY["power"])
+    __rpow__ = _binary(REGISTRY["power"], swapped=True)
+    __lt__ = _binary(REGISTRY["less"])
+    __le__ = _binary(REGISTRY["less_equal"])
+    __gt__ = _binary(REGISTRY["greater"])
+    __ge__ = _binary(REGISTRY["greater_equal"])
     __and__ = _binary(_bits("logical_and", "bitwise_and"))
     __rand__ = _binary(_bits("logical_and", "bitwise_and"), swapped=True)
     __or__ = _binary(_bits("logical_or", "bitwise_or"))
@@ -111,7 +99,7 @@ class Operators(TensorLike):
         if other is None:
             return name == "not_equal"
         mine = self._operand()
-        theirs = self._beside(mine, other)
+        theirs = other if type(other) is type(mine) else self._beside(mine, other)
         return NotImplemented if theirs is NotImplemented else REGISTRY[name](mine, theirs)
 
     def __neg__(self) -> Any:

@@ -1,8 +1,10 @@
-"""A traced program, ready to run: the graph, what its inputs are bound to, and where its outputs go."""
+"""A traced program, ready to run: the graph, what its inputs are bound to, and where its outputs
+go.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from slipstream.ir.graph import Array, Graph
@@ -16,7 +18,8 @@ from slipstream.runtime.variable import Cell
 
 
 class Program:
-    """What a trace left: graph(arguments, captured tensors, cells) -> (results, new contents of cells).
+    """What a trace left: graph(arguments, captured tensors, cells) -> (results, new contents of
+    cells).
 
     Called with the arguments, it writes the cells and returns the results.
     """
@@ -46,22 +49,27 @@ class Program:
         place = {cell: first + i for i, cell in enumerate(self.cells)}
         return tuple((place[c], self.results + i) for i, c in enumerate(self.written))
 
-    def run(self, arguments: Sequence[Array]) -> list[Array]:
-        """Run on arrays: the results as arrays; the cells are written."""
+    def run(
+        self, arguments: Sequence[Array], storage: Callable[[Cell], Cell] = lambda cell: cell
+    ) -> list[Array]:
+        """Run on arrays: the results as arrays; the cells are written.
+
+        `storage` says where a cell's content really lies: a session keeps contents of its own.
+        """
         chosen = executor()
         if self._loaded is None or self._loaded[0] is not chosen:
             self._loaded = chosen, chosen.load(self.graph, self.in_place)
-        outputs = self._loaded[1](self._bound(arguments, chosen.in_place))
+        outputs = self._loaded[1](self._bound(arguments, storage, chosen.in_place))
         for cell, array in zip(self.written, outputs[self.results :], strict=True):
-            cell.replace(array, owned=chosen.in_place)
+            storage(cell).replace(array, owned=chosen.in_place)
         return list(outputs[: self.results])
 
-    def _bound(self, arguments: Sequence[Array], in_place: bool) -> list[Array]:
+    def _bound(
+        self, arguments: Sequence[Array], storage: Callable[[Cell], Cell], in_place: bool
+    ) -> list[Array]:
         captured = [operand.array for operand in self.captured]  # type: ignore[attr-defined]
-        if not in_place:
-            return [*arguments, *captured, *(cell.array for cell in self.cells)]
-        written = set(self.written)
-        cells = [c.exclusive() if c in written else c.array for c in self.cells]
+        written = set(self.written) if in_place else set()
+        cells = [storage(c).exclusive() if c in written else storage(c).array for c in self.cells]
         return [*arguments, *captured, *cells]
 
     def __call__(self, arguments: Sequence[EagerTensor]) -> list[Any]:

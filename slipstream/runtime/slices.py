@@ -44,4 +44,5 @@ class IndexedSlices(TensorLike):
         return self.rows.dense()
 
     def __repr__(self) -> str:
-        return f"IndexedSlices(indices={self.indices!r}, values={self.values!r}, dense_shape={self.dense_shape})"
+        facts = f"values={self.values!r}, dense_shape={self.dense_shape}"
+        return f"IndexedSlices(indices={self.indices!r}, {facts})"

@@ -1,4 +1,6 @@
-"""Structures of users: tuples, named tuples, lists and dictionaries, flattened to a list and packed again."""
+"""Structures of users: tuples, named tuples, lists and dictionaries, flattened to a list and packed
+again.
+"""
 
 from __future__ import annotations
 
@@ -30,6 +32,23 @@ def _flatten_into(structure: Any, flat: list[Any]) -> None:
             _flatten_into(item, flat)
     else:
         flat.append(structure)
+
+
+def flatten_up_to(shallow: Any, structure: Any) -> list[Any]:
+    """The parts of `structure` that stand where `shallow` has its leaves.
+
+    >>> flatten_up_to((0, 0), ([1, 2], 3))
+    [[1, 2], 3]
+    """
+    if isinstance(shallow, Mapping):
+        keys = sorted_keys(shallow)
+        return [part for key in keys for part in flatten_up_to(shallow[key], structure[key])]
+    if not isinstance(shallow, (list, tuple)) or hasattr(shallow, "as_list"):
+        return [structure]
+    if not isinstance(structure, (list, tuple)) or len(shallow) != len(structure):
+        raise TypeError(f"{structure!r} is not nested as {shallow!r}")
+    pairs = zip(shallow, structure, strict=True)
+    return [part for s, t in pairs for part in flatten_up_to(s, t)]
 
 
 def sorted_keys(mapping: Mapping[Any, Any]) -> list[Any]:

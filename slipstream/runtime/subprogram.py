@@ -23,7 +23,8 @@ from slipstream.runtime.variable import Cell
 
 @dataclass(frozen=True)
 class Branches:
-    """Sub-programs with common inputs: graph(operands..., captures...) -> (results..., written cells...).
+    """Sub-programs with common inputs: graph(operands..., captures...) -> (results..., written
+    cells...).
 
     `structures` are what the functions returned.
     """

@@ -121,7 +121,8 @@ class GradientTape:
         output_gradients: Any = None,
         unconnected_gradients: Any = UnconnectedGradients.NONE,
     ) -> Any:
-        """The derivative of the sum of `target` by each of `sources`, in the structure of `sources`.
+        """The derivative of the sum of `target` by each of `sources`, in the structure of
+        `sources`.
 
         Rows that a gather used come as IndexedSlices. A source the target does not depend on gives
         None, or zeros.
@@ -285,7 +286,8 @@ def unrecorded() -> Iterator[None]:
 
 
 def custom_gradient(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a function its own derivative: it returns (result, function from cotangents to cotangents).
+    """Give a function its own derivative: it returns (result, function from cotangents to
+    cotangents).
 
     The second function is called with a cotangent an output, and with `variables=` if the first one
     reads variables.

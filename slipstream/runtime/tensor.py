@@ -1,4 +1,6 @@
-"""`Tensor`: what users hold. Eager ones hold an array; symbolic ones stand for a value of a program being traced."""
+"""`Tensor`: what users hold. Eager ones hold an array; symbolic ones stand for a value of a program
+being traced.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,9 @@ from slipstream.runtime.shape import TensorShape
 
 
 class Tensor(Operators, Operand):
-    """An array of one dtype that does not change. Made by operations, `constant` and `convert_to_tensor`."""
+    """An array of one dtype that does not change. Made by operations, `constant` and
+    `convert_to_tensor`.
+    """
 
     __slots__ = ("__weakref__",)
 

@@ -49,7 +49,12 @@ class Tracer(GraphInterpreter):
     def wrap(self, value: Value) -> SymbolicTensor:
         return SymbolicTensor(value, self)
 
+    def resolve(self, operand: Any) -> Any:
+        """The tensor that a tensor of a recorded graph stands for in this trace."""
+        return self.outer.resolve(operand) if isinstance(self.outer, Tracer) else operand
+
     def lift(self, operand: Operand) -> Value:
+        operand = operand if isinstance(operand, SymbolicTensor) else self.resolve(operand)
         if isinstance(operand, SymbolicTensor) and operand.tracer is self:
             return operand.value
         if isinstance(operand, EagerTensor) and operand.array.nbytes <= CONSTANT_LIMIT:
@@ -105,7 +110,7 @@ class Tracer(GraphInterpreter):
         self.variables.append(variable)
 
     def initial_array(self, initial_value: Any, dtype: Any) -> Array:
-        """The array a variable created inside the trace begins with: computed outside the program."""
+        """What a variable created inside the trace begins with, computed outside the program."""
         wanted = None if dtype is None else as_dtype(dtype)
         if callable(initial_value) and not isinstance(initial_value, TensorLike):
             with outside_trace():
@@ -138,7 +143,9 @@ class Tracer(GraphInterpreter):
 
 
 def outside_trace() -> Any:
-    """Within the block operations happen eagerly, even while a function is traced (`tf.init_scope`)."""
+    """Within the block operations happen eagerly, even while a function is traced
+    (`tf.init_scope`).
+    """
     return interpreting(EAGER)
 
 

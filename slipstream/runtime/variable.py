@@ -25,14 +25,17 @@ from slipstream.runtime.tensor import EagerTensor
 
 
 class Cell:
-    """The storage of a variable. `owned` says that no tensor shares the array, so a program may write into it."""
+    """The storage of a variable: an array, or None before it has a content.
+
+    `owned` says that no tensor shares the array, so that a program may write into it.
+    """
 
     __slots__ = ("__weakref__", "_tensor", "array", "owned", "type", "variable")
 
-    def __init__(self, array: Array) -> None:
+    def __init__(self, array: Array | None, type: TensorType | None = None) -> None:
         self.variable: Callable[[], Any] = _nothing  # a weak reference to the variable on top
-        self.array = array
-        self.type = TensorType(array.shape, from_numpy(array.dtype))
+        self.array: Any = array
+        self.type = type or TensorType(array.shape, from_numpy(array.dtype))  # type: ignore[union-attr]
         self.owned = False
         self._tensor: EagerTensor | None = None
 
@@ -94,7 +97,7 @@ class Variable(Operators):
         shape: Any = None,
         **_placement: Any,
     ) -> None:
-        array = _initial_array(initial_value, dtype)
+        array = initial_array(initial_value, dtype)
         if shape is not None and not TensorShape(shape).is_compatible_with(array.shape):
             raise ValueError(f"the initial value has shape {array.shape}, not {tuple(shape)}")
         self.cell = Cell(array)
@@ -238,7 +241,7 @@ class Variable(Operators):
         )
 
 
-def _initial_array(initial_value: Any, dtype: Any) -> Array:
+def initial_array(initial_value: Any, dtype: Any) -> Array:
     if initial_value is None:
         raise ValueError("a variable needs an initial value: tf.Variable(tf.zeros([2, 3]))")
     interpreter = current()
