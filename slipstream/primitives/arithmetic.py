@@ -10,7 +10,7 @@ import numpy as np
 from slipstream.ir.dtypes import FLOATS
 from slipstream.ir.graph import Array
 from slipstream.primitives.base import Primitive, misfit
-from slipstream.primitives.comparison import equal, less, logical_and, not_equal
+from slipstream.primitives.comparison import equal, greater, less, logical_and, not_equal
 from slipstream.primitives.complex import conj
 from slipstream.primitives.families import CONTINUOUS, NUMERIC, PAIR, REAL, elementwise, where
 from slipstream.primitives.samples import between, distinct, positive, reals, sample
@@ -99,6 +99,12 @@ maximum = elementwise(
 minimum = elementwise(
     "minimum", np.minimum, DISTINCT_PAIR, derivative=(_first_wins, _second_wins), dtypes=REAL,
     doc="The smaller of x and y; nan if one is",
+)  # fmt: skip
+relu = elementwise(
+    "relu", lambda x: np.maximum(x, np.zeros((), x.dtype)), [distinct(3, 16)],
+    derivative=lambda g, x, y: where(greater(y, y.coerce(0)), g, 0), dtypes=REAL,
+    expand=lambda x: maximum(x, x.coerce(0)),
+    doc="The larger of x and 0; its derivative at 0 is 0",
 )  # fmt: skip
 nextafter = elementwise(
     "nextafter", np.nextafter, (sample(reals(3, 5), reals(3, 5), smooth=False),),

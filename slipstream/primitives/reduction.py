@@ -7,11 +7,21 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.ir.dtypes import DType, bool_, int64
+from slipstream.ir.dtypes import FLOATS, DType, bool_, from_numpy, int64
 from slipstream.ir.graph import Array
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
-from slipstream.primitives.elementwise import NUMERIC, REAL, cast, conj, equal
+from slipstream.primitives.elementwise import (
+    NUMERIC,
+    REAL,
+    cast,
+    conj,
+    equal,
+    exp,
+    greater,
+    log,
+    logical_and,
+)
 from slipstream.primitives.families import no_gradient, where
 from slipstream.primitives.samples import Sample, booleans, distinct, positive, reals, sample
 
@@ -79,20 +89,23 @@ def _product_derivative(pull: Pull) -> list[Any]:
     return [spread(pull.g, x, axes) * conj(REGISTRY["transpose"](others, permutation=inverse))]
 
 
+def _accumulator(x: Array) -> Any:
+    """The dtype in which elements are added up: 16-bit floats in float32."""
+    return np.float32 if x.itemsize == 2 and x.dtype.kind not in "iu" else x.dtype
+
+
 def _sum(x: Array, *, axes: tuple[int, ...]) -> Array:
-    return np.asarray(np.sum(x, axis=axes, dtype=x.dtype))
+    return np.asarray(np.sum(x, axis=axes, dtype=_accumulator(x))).astype(x.dtype, copy=False)
 
 
 def _product(x: Array, *, axes: tuple[int, ...]) -> Array:
-    return np.asarray(np.prod(x, axis=axes, dtype=x.dtype))
+    return np.asarray(np.prod(x, axis=axes, dtype=_accumulator(x))).astype(x.dtype, copy=False)
 
 
 def _extremum(ufunc: Any, highest: bool) -> Callable[..., Array]:
     def meaning(x: Array, *, axes: tuple[int, ...]) -> Array:
         if x.size:
             return np.asarray(ufunc.reduce(x, axis=axes)) if axes else x
-        from slipstream.ir.dtypes import from_numpy
-
         dtype = from_numpy(x.dtype)
         bound = dtype.min if highest else dtype.max
         infinite = -np.inf if highest else np.inf
@@ -156,20 +169,25 @@ argmin = _arg_extremum("argmin", np.argmin, "The index of the first smallest ele
 
 
 def _cumulative(
-    name: str, ufunc: Any, start: int, derivative: Callable[[Pull], list[Any]], doc: str
+    name: str,
+    ufunc: Any,
+    start: float,
+    derivative: Callable[[Pull], list[Any]],
+    dtypes: Sequence[DType],
+    doc: str,
 ) -> Primitive:
     def rule(x: TensorType, *, axis: int, exclusive: bool, reverse: bool) -> TensorType:
-        if not 0 <= axis < x.rank:
-            raise misfit(name, "there is no such axis", x=x, axis=axis)
+        if not 0 <= axis < x.rank or x.dtype not in dtypes:
+            raise misfit(name, "there is no such axis of numbers", x=x, axis=axis)
         return x
 
     def meaning(x: Array, *, axis: int, exclusive: bool, reverse: bool) -> Array:
-        x = np.flip(x, axis) if reverse else x
-        out = ufunc.accumulate(x, axis=axis, dtype=x.dtype)
-        if exclusive:
-            first = np.full_like(np.take(out, [0], axis), start) if x.shape[axis] else out
-            out = np.concatenate([first, np.delete(out, -1, axis)], axis) if x.shape[axis] else out
-        return np.asarray(np.flip(out, axis) if reverse else out)
+        y = np.flip(x, axis) if reverse else x
+        y = ufunc.accumulate(y.astype(_accumulator(x), copy=False), axis=axis)
+        if exclusive and x.shape[axis]:
+            first = np.full_like(np.take(y, [0], axis), start)
+            y = np.concatenate([first, np.delete(y, -1, axis)], axis)
+        return np.asarray(np.flip(y, axis) if reverse else y).astype(x.dtype, copy=False)
 
     samples = tuple(
         sample(positive(3, 5), axis=axis, exclusive=exclusive, reverse=reverse)
@@ -178,26 +196,47 @@ def _cumulative(
     return define(
         Primitive(
             name, "scan", rule, meaning, derivative, None, samples,
-            facts={"dtypes": NUMERIC}, doc=doc,
+            facts={"dtypes": tuple(dtypes)}, doc=doc,
         )
     )  # fmt: skip
 
 
+def _turned(pull: Pull) -> dict[str, Any]:
+    """The parameters of the same scan from the other side."""
+    return {**pull.params, "reverse": not pull.params["reverse"]}
+
+
 def _cumulative_sum_derivative(pull: Pull) -> list[Any]:
-    turned = dict(pull.params) | {"reverse": not pull.params["reverse"]}
-    return [cumulative_sum(pull.g, **turned)]
+    return [cumulative_sum(pull.g, **_turned(pull))]
 
 
 def _cumulative_product_derivative(pull: Pull) -> list[Any]:
     """sum over later j of g_j y_j / x_i, which needs x without zeros, as TensorFlow's does."""
     x, y = pull.inputs[0], pull.outputs[0]
-    turned = dict(pull.params) | {"reverse": not pull.params["reverse"]}
-    return [cumulative_sum(conj(y) * pull.g, **turned) / conj(x)]
+    return [cumulative_sum(conj(y) * pull.g, **_turned(pull)) / conj(x)]
+
+
+def _cumulative_logsumexp_derivative(pull: Pull) -> list[Any]:
+    """sum over later j of g_j exp(x_i - y_j); positive and negative terms apart, as logarithms."""
+    x, y = pull.inputs[0], pull.outputs[0]
+    finite = greater(y, y.coerce(-np.inf))
+
+    def part(g: Any) -> Any:
+        positive = logical_and(greater(g, g.coerce(0)), finite)
+        logarithm = where(positive, log(where(positive, g, 1)) - y, -np.inf)
+        return exp(x + cumulative_logsumexp(logarithm, **_turned(pull)))
+
+    return [part(pull.g) - part(-pull.g)]
 
 
 cumulative_sum = _cumulative(
-    "cumulative_sum", np.add, 0, _cumulative_sum_derivative, "Partial sums along an axis"
+    "cumulative_sum", np.add, 0, _cumulative_sum_derivative, NUMERIC, "Partial sums along an axis"
 )
 cumulative_product = _cumulative(
-    "cumulative_product", np.multiply, 1, _cumulative_product_derivative, "Partial products"
-)
+    "cumulative_product", np.multiply, 1, _cumulative_product_derivative, NUMERIC,
+    "Partial products along an axis",
+)  # fmt: skip
+cumulative_logsumexp: Primitive = _cumulative(
+    "cumulative_logsumexp", np.logaddexp, -np.inf, _cumulative_logsumexp_derivative, FLOATS,
+    "The logarithms of partial sums of exponentials along an axis",
+)  # fmt: skip

@@ -139,3 +139,9 @@ def test_selected_nan_stays_out_of_the_derivative():
     )
     pulled = evaluate(differentiate(graph, (True,)), [np.array([1.0, -1.0]), np.ones(2)])
     assert pulled[0].tolist() == [2.0, 0.0]
+
+
+def test_relu_at_zero_nan_and_integers():
+    assert gradient("relu", np.array([-1.0, 0.0, 2.0]))[0].tolist() == [0, 0, 1]
+    assert np.isnan(meaning("relu", np.array([np.nan])))[0]
+    assert meaning("relu", np.array([-3, 4])).tolist() == [0, 4]
