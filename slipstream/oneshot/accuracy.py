@@ -214,7 +214,8 @@ def nearest_and_worst(
 ) -> tuple[list[Match], list[Match]]:
     """From one draw: right answers with the smallest distances, and the most mistaken ones.
 
-    Mistakes are ranked by how much nearer the wrong example was than the right one.
+    Mistakes are ranked by how much nearer the wrong example was than the right one. The first of
+    each class come before the second of any, so that all classes are seen.
     """
     classes = ClassRows(labels)
     known = classes.draw(np.arange(len(classes.classes)), np.random.default_rng(seed))
@@ -237,6 +238,16 @@ def nearest_and_worst(
             for i in order[:count]
         ]
 
-    best = np.flatnonzero(right)[np.argsort(found[right], kind="stable")]
-    worst = np.flatnonzero(~right)[np.argsort((found - true_distances)[~right], kind="stable")]
+    best = spread(np.flatnonzero(right), found, truth)
+    worst = spread(np.flatnonzero(~right), found - true_distances, truth)
     return matches(best), matches(worst)
+
+
+def spread(rows: np.ndarray, values: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Rows in the order of their values, the first of every class before the second of any."""
+    ordered = rows[np.argsort(values[rows], kind="stable")]
+    rank = np.zeros(len(ordered), np.int64)
+    for label in np.unique(classes[ordered]):
+        same = classes[ordered] == label
+        rank[same] = np.arange(same.sum())
+    return ordered[np.argsort(rank, kind="stable")]

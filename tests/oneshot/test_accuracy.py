@@ -122,6 +122,7 @@ def test_nearest_and_worst():
     vectors, labels = clusters(spread=1.2)
     best, worst = nearest_and_worst(vectors, labels, 5)
     assert len(best) == len(worst) == 5
+    assert len({labels[match.query] for match in best}) == 5
     for match in best + worst:
         distance = np.linalg.norm(vectors[match.query] - vectors[match.answer])
         assert match.distance == pytest.approx(distance, rel=1e-3, abs=1e-3)
