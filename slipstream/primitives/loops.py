@@ -35,7 +35,7 @@ from slipstream.primitives.samples import Spec, positive, reals, sample
 from slipstream.primitives.structure import concat, reshape, slice_along
 from slipstream.primitives.tracing import as_tuple, replay, trace
 
-# --- scan ----------------------------------------------------------------------------------------
+# --- scan ---
 
 
 def _element(x: TensorType) -> TensorType:
@@ -165,7 +165,7 @@ def _scan_placed(
     return [g if w else None for g, w in zip(every, pull.wanted, strict=True)]
 
 
-# --- while ---------------------------------------------------------------------------------------
+# --- while ---
 
 
 def _check_while(types: Sequence[TensorType], cond: Graph, body: Graph, carried: int) -> None:
@@ -341,7 +341,7 @@ def _while_back(
     return trace(goes_on, types, "goes_on"), trace(step, types, f"{body_graph.name}_back")
 
 
-# --- the records ---------------------------------------------------------------------------------
+# --- the records ---
 
 NUMBER = TensorType((), float64)
 
