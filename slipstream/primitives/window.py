@@ -184,7 +184,7 @@ def _window_argmax(x: Array, **geometry: Shape) -> Array:
 
 
 def kept(x: Array, mask: Array) -> Array:
-    """x where the mask holds, else zero: by bits, which takes a tenth of the time of np.where."""
+    """x where the mask holds, else zero: by bits, several times as quick as np.where."""
     bits = mask.astype(f"u{x.itemsize}")
     np.negative(bits, out=bits)
     np.bitwise_and(bits, x.view(bits.dtype), out=bits)
