@@ -151,7 +151,6 @@ def load_split(source: Source, split: str) -> tuple[np.ndarray, np.ndarray]:
     """One half of a data set in IDX files: pictures uint8 `[n, 28, 28]`, labels uint8 `[n]`.
 
     `split` is `"train"` or `"test"`. Works when only that half is there.
-
     """
     prefix = PREFIXES[split]
     pictures_path = find(source, f"{prefix}-images-idx3-ubyte.gz")

@@ -23,6 +23,7 @@ SERIES = tuple(f"#a1b2c{number}" for number in range(7))
 VARIABLES = {INK: "ink", RULE: "rule", PAPER: "paper", MUTED: "muted"} | {
     colour: f"series-{number}" for number, colour in enumerate(SERIES)
 }
+LEARNING_RATES = {"lr", "learning_rate"}  # Keras's callbacks put them into the history
 MARKERS = "osD^vPX*"
 MOST_NAMED = 24  # classes named in a map; with more, names would cover it
 POINTS = 1500  # a map shows at most so many of each kind
@@ -88,7 +89,8 @@ def embed(svg: str, name: str, description: str) -> str:
 def curves(history: Mapping[str, Sequence[float]]) -> str:
     """Loss and the other measures over epochs; `val_` curves dashed in the same colour."""
     losses = {name: values for name, values in history.items() if "loss" in name}
-    others = {name: values for name, values in history.items() if name not in losses}
+    beside = losses.keys() | LEARNING_RATES
+    others = {name: values for name, values in history.items() if name not in beside}
     panels = [(title, part) for title, part in (("Loss", losses), ("Accuracy", others)) if part]
 
     def paint(figure: Any) -> None:
@@ -96,7 +98,8 @@ def curves(history: Mapping[str, Sequence[float]]) -> str:
         for axis, (title, part) in zip(axes, panels, strict=True):
             paint_curves(axis, title, part)
 
-    ends = ", ".join(f"{name} {values[-1]:.3f}" for name, values in history.items() if len(values))
+    shown = {**losses, **others}
+    ends = ", ".join(f"{name} {values[-1]:.3f}" for name, values in shown.items() if len(values))
     return draw("curves", f"Curves over the epochs; at the end {ends}.", paint)
 
 

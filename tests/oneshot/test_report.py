@@ -85,7 +85,12 @@ def full(classes=6, runs=4):
                 0.2,
             )
         ],
-        history={"loss": [1.0, 0.5], "val_loss": [1.1, np.nan], "accuracy": [0.4, 0.8]},
+        history={
+            "loss": [1.0, 0.5],
+            "val_loss": [1.1, np.nan],
+            "accuracy": [0.4, 0.8],
+            "learning_rate": [1e-3, 1e-4],
+        },
         pairs=PairDistances(RANDOM.gamma(4, 0.2, 300), RANDOM.gamma(9, 0.2, 200), 1.2),
         map=EmbeddingMap(
             RANDOM.normal(size=(len(labels), 2)), labels, names, np.arange(classes) > 2, "t-SNE"
@@ -150,6 +155,7 @@ def test_drawings_take_their_colours_from_the_page(page):
 
 def test_drawings_say_in_words_what_they_show(page):
     labels = " ".join(re.findall(r'aria-label="([^"]*)"', page))
+    assert "learning" not in labels
     for words in ("at the end loss 0.500", "ROC curve with area 0.9", "Map of the embeddings of 3"):
         assert words in labels
 
