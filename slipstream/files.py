@@ -10,7 +10,7 @@ import os
 import secrets
 import sys
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,26 +45,38 @@ def checksum(path: Path | str, algorithm: str = "sha256") -> str:
     return digest.hexdigest()
 
 
-@contextlib.contextmanager
-def write_aside(path: Path | str, operation: str = "save") -> Iterator[Path]:
-    """A path beside `path` to write to; it takes `path`'s place only when the block ends well.
+class write_aside:
+    """Gives a path beside `path` to write to; it takes `path`'s place when the block ends well.
 
     Whatever happens inside, `path` holds either its old content or the new, whole; the file aside
     is removed. A full disk raises `ResourceExhaustedError`, a forbidden place
     `PermissionDeniedError`, both naming the file.
     """
-    path = Path(path)
-    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}.aside")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        yield aside
-        flush_to_disk(aside)
-        aside.replace(path)
-    except OSError as problem:
-        raise disk_error(problem, path, operation) from problem
-    finally:
-        with contextlib.suppress(OSError):
-            aside.unlink(missing_ok=True)
+
+    def __init__(self, path: Path | str, operation: str = "save") -> None:
+        self.path, self.operation = Path(path), operation
+        unique = f"{os.getpid()}.{secrets.token_hex(4)}"
+        self.aside = self.path.with_name(f".{self.path.name}.{unique}.aside")
+
+    def __enter__(self) -> Path:
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+        except OSError as problem:
+            raise disk_error(problem, self.path, self.operation) from problem
+        return self.aside
+
+    def __exit__(self, kind: object, problem: BaseException | None, trace: object) -> None:
+        try:
+            if isinstance(problem, OSError):
+                raise problem
+            if problem is None:
+                flush_to_disk(self.aside)
+                self.aside.replace(self.path)
+        except OSError as met:
+            raise disk_error(met, self.path, self.operation) from met
+        finally:
+            with contextlib.suppress(OSError):
+                self.aside.unlink(missing_ok=True)
 
 
 def flush_to_disk(path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from slipstream.errors import (
     DataLossError,
+    OpError,
     PermissionDeniedError,
     ResourceExhaustedError,
     UnavailableError,
@@ -87,10 +88,18 @@ def test_a_full_or_read_only_disk(tmp_path, monkeypatch, code, kind):
 
     with monkeypatch.context() as patch:
         patch.setattr(Path, "write_bytes", refuse)
-        with pytest.raises(kind, match=r"\[save gallery\] could not write .*kept"):
+        with pytest.raises(kind, match=r"\[save gallery\] could not write .*kept") as caught:
             write_bytes(path, b"new", "save gallery")
+    assert str(caught.value).rpartition("\n  at ")[2].startswith(__file__)
     assert path.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    write_bytes(tmp_path / "file", b"old")
+    with pytest.raises(OpError, match="could not write"):
+        write_bytes(tmp_path / "file" / "inside", b"new")
+    assert (tmp_path / "file").read_bytes() == b"old"
 
 
 def test_download_takes_the_first_good_answer(tmp_path, site):
