@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -74,12 +73,8 @@ def _once_only(*arrays: Array) -> Any:
     raise LookupError("[py_function] the gradient of a call of Python code is not derived again")
 
 
-def to_standard_error(text: str) -> None:
-    print(text, file=sys.stderr, flush=True)
-
-
-def _print(*inputs: Array, template: str, write: Callable[[str], Any]) -> tuple[()]:
-    write(template.format(*inputs))
+def _print(*inputs: Array, write: Function) -> tuple[()]:
+    write(*inputs)
     return ()
 
 
@@ -104,7 +99,7 @@ def _double_pullback(x: Array, g: Array) -> Array:
     return np.asarray(g + g)
 
 
-def _nowhere(text: str) -> None:
+def _nowhere(x: Array) -> None:
     """Where the sample prints to."""
 
 
@@ -136,12 +131,12 @@ print_ = define(
     Primitive(
         "print",
         "host",
-        lambda *types, template, write: (),
+        lambda *types, write: (),
         _print,
         no_gradient,
-        samples=(sample(reals(3), smooth=False, template="{}", write=_nowhere),),
+        samples=(sample(reals(3), smooth=False, write=_nowhere),),
         effect=True,
-        doc="Write the template with the inputs in its places",
+        doc="write(*arrays), a Python function that shows them somewhere",
     )
 )
 assert_ = define(

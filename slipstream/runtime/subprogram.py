@@ -78,6 +78,12 @@ def _returned(
         return structure, [convert(leaf) for leaf in flatten(structure) if leaf is not None]
 
 
+def content(cell: Cell) -> Any:
+    """A cell's content, read so that the tapes know whose it is."""
+    variable = cell.variable()
+    return cell.read() if variable is None else variable.value()
+
+
 def _content(tracer: Tracer, cell: Cell) -> Value:
     with interpreting(tracer):
         return tracer.lift(tracer.read_cell(cell))
@@ -91,7 +97,7 @@ def _captures(tracers: Sequence[Tracer], carried: Sequence[Cell]) -> dict[Any, t
             found.setdefault(identity, (operand, value))
         for cell, value in tracer.cells.items():
             if cell not in carried and cell not in found:
-                found[cell] = (cell.read(), value)
+                found[cell] = (content(cell), value)
     return found
 
 
