@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from slipstream.ops.random import pipeline_seed
+from slipstream.runtime.seeds import GLOBAL
 
 
 def generator(seed: int | None) -> np.random.Generator:
     """A generator that is the same for the same global seed, own seed and place in the program."""
-    return np.random.Generator(np.random.Philox(pipeline_seed(seed)))
+    return np.random.Generator(np.random.Philox(key=GLOBAL.pipeline_key(seed)))

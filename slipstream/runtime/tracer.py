@@ -42,6 +42,11 @@ class Tracer(GraphInterpreter):
         self.written: dict[Cell, None] = {}  # in the order of first writing
         self.variables: list[Any] | None = None  # those created; None: none may be
 
+    @property
+    def seed_scope(self) -> Any:
+        """Whose seeds random operations draw by; None for the global ones."""
+        return getattr(self.outer, "seed_scope", None)
+
     def argument(self, type: TensorType) -> SymbolicTensor:
         """A new input of the program."""
         return SymbolicTensor(self.builder.input(type), self)

@@ -23,6 +23,7 @@ from slipstream.primitives.base import LEVEL, Primitive, current, interpreting
 from slipstream.primitives.operand import Operand
 from slipstream.runtime.eager import EAGER
 from slipstream.runtime.function import TensorSpec
+from slipstream.runtime.seeds import SeedScope
 from slipstream.runtime.shape import TensorShape
 from slipstream.runtime.structure import flatten, map_structure
 from slipstream.runtime.tensor import EagerTensor, Tensor
@@ -164,7 +165,7 @@ class Graph:
     def __init__(self) -> None:
         self.operations: list[Operation] = []
         self.scopes = NameScopes()
-        self.seed: int | None = None
+        self.seeds = SeedScope()
         self.variable_store: dict[str, Any] = {}
         self.variable_scope: Any = None
         self._by_name: dict[str, Operation] = {}
@@ -236,6 +237,14 @@ class Graph:
 
     def name_scope(self, name: str | None) -> Any:
         return self.scopes.inside(name)
+
+    @property
+    def seed(self) -> int | None:
+        return self.seeds.seed
+
+    @seed.setter
+    def seed(self, seed: int) -> None:
+        self.seeds.reset(seed)
 
     def unique_name(self, name: str, mark_as_used: bool = True) -> str:
         return self.scopes.unique(name, mark=mark_as_used)

@@ -24,10 +24,15 @@ from slipstream.v1.shapes import resolved
 class Replay(Tracer):
     """Traces the steps of a graph; `known` maps each of its tensors to that of the trace."""
 
-    def __init__(self) -> None:
+    def __init__(self, graph: Graph) -> None:
         super().__init__("session_run")
+        self.graph = graph
         self.known: dict[int, Any] = {}
         self.variables = []
+
+    @property
+    def seed_scope(self) -> Any:
+        return self.graph.seeds
 
     def resolve(self, operand: Any) -> Any:
         return self.known[id(operand)] if isinstance(operand, GraphTensor) else operand
@@ -127,7 +132,7 @@ class Session:
         return tensor, array
 
     def _trace(self, leaves: list[Any], fed: list[GraphTensor], types: Any) -> Program:
-        replay = Replay()
+        replay = Replay(self.graph)
         for tensor, type in zip(fed, types, strict=True):
             replay.known[id(tensor)] = replay.argument(type)
         with interpreting(replay):
