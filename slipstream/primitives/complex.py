@@ -35,9 +35,8 @@ def _saturating(x: Array, dtype: DType) -> Array:
     info = np.iinfo(dtype.numpy)
     wide = np.nan_to_num(x.astype(np.float64), nan=0.0)
     clipped = np.clip(np.trunc(wide), float(info.min), float(info.max))
-    out = clipped.astype(dtype.numpy)
-    out[...] = np.where(clipped >= float(info.max), info.max, out)
-    return out
+    whole = np.asarray(clipped, dtype.numpy)
+    return np.where(clipped >= float(info.max), dtype.numpy.type(info.max), whole)
 
 
 cast: Primitive = define(

@@ -82,6 +82,7 @@ def test_casting_floats_to_integers_saturates():
         cast = meaning("cast", y, dtype=as_dtype("int8"))
         assert cast.tolist() == [1, -1, 127, -128, 0, 127, -128]
         assert meaning("cast", y, dtype=as_dtype("uint8")).tolist() == [1, 0, 255, 0, 0, 255, 0]
+        assert meaning("cast", y[2], dtype=as_dtype("int8")).tolist() == 127
 
 
 @pytest.mark.parametrize("dtype", INTEGERS, ids=lambda d: d.name)
