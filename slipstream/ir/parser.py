@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import keyword
 from collections.abc import Callable
 from typing import Any
 
@@ -90,7 +91,7 @@ class _Parser:
 
     def operation(self, name: str, line: int) -> Operation:
         try:
-            return self.lookup(name)
+            return self.lookup(name[:-1] if keyword.iskeyword(name[:-1]) else name)
         except KeyError:
             fail(f"there is no operation {name}", line)
 

@@ -144,7 +144,7 @@ class _Printer:
     def statement(self, node: Node) -> str:
         arguments = [self.used(v) for v in node.inputs]
         arguments += [f"{name}={self.parameter(p)}" for name, p in node.params.items()]
-        call = f"{node.operation.name}({', '.join(arguments)})"
+        call = f"{operation_text(node.operation.name)}({', '.join(arguments)})"
         if not node.outputs:
             return call
         targets = ", ".join(map(self.bound, node.outputs))
@@ -164,6 +164,11 @@ class _Printer:
             pairs = (f"{self.parameter(k)}: {self.parameter(v)}" for k, v in value.items())
             return f"{{{', '.join(pairs)}}}"
         return _plain_text(value)
+
+
+def operation_text(name: str) -> str:
+    """The name of an operation; a keyword of Python, as `assert`, gets an underscore."""
+    return f"{name}_" if keyword.iskeyword(name) else name
 
 
 def _identifier(name: str) -> str:

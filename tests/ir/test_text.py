@@ -167,6 +167,17 @@ def test_sub_programs_are_nested_definitions():
     assert print_graph(again) == text
 
 
+def test_an_operation_named_as_a_keyword():
+    keyword = Holder()
+    keyword.name = "assert"
+    value = Value(TensorType((), float32))
+    graph = Graph((value,), (Node(keyword, (value,), {}, (Value(value.type),)),), (value,))
+    text = print_graph(graph)
+    assert "b = assert_(a)  # float32[]" in text
+    again = parse_graph(text, {"assert": keyword}.__getitem__)
+    assert again.nodes[0].operation is keyword
+
+
 def test_a_constant_used_twice_is_one_value_again():
     builder = Builder()
     x = builder.input(TensorType((20,), float32))
