@@ -221,7 +221,7 @@ class Dataset:
         return Dataset(Concatenated(self.stage, dataset.stage))
 
     def cache(self, filename: str = "", name: Any = None) -> Dataset:
-        """The same elements, kept in memory (or in a file) from the first time they are all read."""
+        """The same elements, kept in memory or a file from the first time they are all read."""
         return Dataset(Cached(self.stage, filename))
 
     def prefetch(self, buffer_size: int = AUTOTUNE, name: Any = None) -> Dataset:

@@ -83,6 +83,7 @@ class ConcreteFunction:
         )
 
 
+RUN_EAGERLY = [False]  # set by tf.config.run_functions_eagerly
 _RESULT = object()  # marks where a tensor stands in the structure of what a function returns
 
 
@@ -117,7 +118,7 @@ class Function:
         return held[self.function_name]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        if not is_eager():
+        if RUN_EAGERLY[0] or not is_eager():
             return self.python_function(*args, **kwargs)
         args, kwargs = self._prepared(args, kwargs)
         leaves = flatten((args, kwargs))
