@@ -126,6 +126,7 @@ from slipstream.ops.special import (
     polygamma,
     zeta,
 )
+from slipstream.ops.statistics import bincount, confusion_matrix
 
 __all__ = [
     "abs",
@@ -148,8 +149,10 @@ __all__ = [
     "bessel_i1",
     "bessel_i1e",
     "betainc",
+    "bincount",
     "ceil",
     "clip_by_value",
+    "confusion_matrix",
     "conj",
     "cos",
     "cosh",

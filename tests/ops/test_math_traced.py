@@ -11,8 +11,9 @@ from slipstream.runtime.tape import GradientTape
 X = np.random.default_rng(0).uniform(0.1, 0.9, (3, 4)).astype(np.float32)
 Y = np.random.default_rng(1).uniform(0.1, 0.9, (3, 4)).astype(np.float32)
 OF_TWO = {
-    "truncatediv", "add", "subtract", "multiply", "divide", "truediv", "floordiv", "floormod", "mod",
-    "truncatemod", "divide_no_nan", "multiply_no_nan", "squared_difference", "pow", "maximum",
+    "add", "subtract", "multiply", "divide", "truediv", "floordiv", "floormod", "mod",
+    "truncatediv", "truncatemod", "divide_no_nan", "multiply_no_nan", "squared_difference", "pow",
+    "maximum",
     "minimum", "nextafter", "equal", "not_equal", "less", "less_equal", "greater", "greater_equal",
     "approximate_equal", "atan2", "xlogy", "xlog1py", "xdivy", "polygamma", "zeta", "igamma",
     "igammac",
@@ -32,6 +33,8 @@ OTHERS = {
     "accumulate_n": lambda f, x, y: f([x, y]),
     "polyval": lambda f, x, y: f([x, y], x),
     "betainc": lambda f, x, y: f(x, y, x),
+    "bincount": lambda f, x, y: f(tf_math.argmax(x, 1), minlength=4, maxlength=4),
+    "confusion_matrix": lambda f, x, y: f(tf_math.argmax(x, 1), tf_math.argmax(y, 1), 4),
     "acosh": lambda f, x, y: f(tf_math.add(x, 1.0)),
 }
 
