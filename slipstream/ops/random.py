@@ -17,8 +17,8 @@ from slipstream.ir.dtypes import DType, as_dtype, float32, int32, int64, uint32
 from slipstream.ir.types import Shape
 from slipstream.primitives import distributions
 from slipstream.primitives.base import REGISTRY
-from slipstream.primitives.elementwise import cast
-from slipstream.primitives.operand import constant, full
+from slipstream.primitives.elementwise import cast, right_shift
+from slipstream.primitives.operand import full
 from slipstream.primitives.random import (
     folded_state,
     next_state,
@@ -29,7 +29,7 @@ from slipstream.primitives.random import (
     split_states,
     state_of,
 )
-from slipstream.primitives.structure import reshape
+from slipstream.primitives.structure import concat, reshape
 from slipstream.runtime.convert import TensorLike, convert
 from slipstream.runtime.dispatch import operation
 from slipstream.runtime.seeds import GLOBAL, draw_state
@@ -38,12 +38,12 @@ from slipstream.runtime.variable import Variable
 
 
 def set_seed(seed: int | None) -> None:
-    """Set the global seed: every stream of random numbers begins anew, the same for the same seed."""
+    """Set the global seed: every stream begins anew, with the same numbers for the same seed."""
     GLOBAL.reset(None if seed is None else int(seed))
 
 
 def sizes_of(shape: Any, name: str = "random") -> Shape:
-    """A shape argument as integers: a number, a sequence, or a tensor whose value is known."""
+    """A shape argument as integers: a number, a sequence, or a known tensor."""
     if isinstance(shape, TensorLike):
         known = constant_value(convert(shape))
         if known is None:
@@ -165,23 +165,16 @@ def _real(value: Any) -> Any:
 # with a seed in each call
 
 
-def _stateless_state(seed: Any) -> Any:
-    """The state of a seed of two integers, which may be a tensor."""
+def stateless_state(seed: Any) -> Any:
+    """The state of a seed of two integers: the first is the key, the second the base counter."""
     tensor = convert(seed)
     if tuple(tensor.shape) != (2,):
         raise InvalidArgumentError(
             message("stateless", "seed must have shape [2]", received={"seed": tensor.type})
         )
-    known = constant_value(tensor)
-    if known is not None:
-        first, second = (int(n) for n in known)
-        return constant(state_of(first, second))
-    words = cast(tensor, dtype=uint32)
-    base = constant(state_of(0))
-    for i in range(2):
-        part = REGISTRY["slice"](words, starts=(i,), stops=(i + 1,), steps=(1,))
-        base = folded_state(base, reshape(part, shape=()))
-    return base
+    wide = reshape(cast(tensor, dtype=int64), shape=(2, 1))
+    low, high = cast(wide, dtype=uint32), cast(right_shift(wide, wide.coerce(32)), dtype=uint32)
+    return reshape(concat(low, high, axis=1), shape=(4,))
 
 
 @operation
@@ -192,8 +185,8 @@ def stateless_uniform(
     """`uniform`, the same numbers for the same seed of two integers."""
     dtype = as_dtype(dtype)
     if dtype.is_integer and maxval is None:
-        return distributions.uniform_words(_stateless_state(seed), sizes_of(shape), dtype)
-    return _uniform(_stateless_state(seed), sizes_of(shape), minval, maxval, dtype)
+        return distributions.uniform_words(stateless_state(seed), sizes_of(shape), dtype)
+    return _uniform(stateless_state(seed), sizes_of(shape), minval, maxval, dtype)
 
 
 @operation
@@ -202,7 +195,7 @@ def stateless_normal(
     name: str | None = None, alg: Any = "auto_select",
 ) -> Any:  # fmt: skip
     """`normal`, the same numbers for the same seed of two integers."""
-    drawn = distributions.normal(_stateless_state(seed), sizes_of(shape), as_dtype(dtype))
+    drawn = distributions.normal(stateless_state(seed), sizes_of(shape), as_dtype(dtype))
     return _scaled(drawn, mean, stddev)
 
 
@@ -212,7 +205,7 @@ def stateless_truncated_normal(
     name: str | None = None, alg: Any = "auto_select",
 ) -> Any:  # fmt: skip
     """`truncated_normal`, the same numbers for the same seed of two integers."""
-    state = _stateless_state(seed)
+    state = stateless_state(seed)
     return _scaled(
         distributions.truncated_normal(state, sizes_of(shape), as_dtype(dtype)), mean, stddev
     )
@@ -223,7 +216,7 @@ def stateless_categorical(
     logits: Any, num_samples: int, seed: Any, dtype: Any = "int64", name: str | None = None
 ) -> Any:
     """`categorical`, the same classes for the same seed of two integers."""
-    state = _stateless_state(seed)
+    state = stateless_state(seed)
     return distributions.categorical(state, convert(logits), int(num_samples), as_dtype(dtype))
 
 
@@ -231,20 +224,20 @@ def stateless_categorical(
 def stateless_shuffle(value: Any, seed: Any, alg: Any = "auto_select", name: Any = None) -> Any:
     """`shuffle`, the same order for the same seed of two integers."""
     value = convert(value)
-    order = random_permutation(_stateless_state(seed), count=value.shape[0], dtype=int32)
+    order = random_permutation(stateless_state(seed), count=value.shape[0], dtype=int32)
     return REGISTRY["gather"](value, order, axis=0, batch_dims=0)
 
 
 @operation
 def stateless_split(seed: Any, num: int = 2, alg: Any = "auto_select") -> Any:
     """[num, 2] new seeds from one."""
-    return cast(random_bits(_stateless_state(seed), shape=(int(num), 2)), dtype=int32)
+    return cast(random_bits(stateless_state(seed), shape=(int(num), 2)), dtype=int32)
 
 
 @operation
 def stateless_fold_in(seed: Any, data: Any, alg: Any = "auto_select") -> Any:
     """A new seed of a seed and an integer."""
-    state = folded_state(_stateless_state(seed), convert(data))
+    state = folded_state(stateless_state(seed), convert(data))
     words = REGISTRY["slice"](state, starts=(0,), stops=(2,), steps=(1,))
     return cast(words, dtype=int32)
 
