@@ -231,7 +231,8 @@ def overlap_and_add(signal: Any, frame_step: Any, name: str | None = None) -> An
     *batch, count, length = x.type.shape
     parts, axis = -(-length // step), len(batch)
     padded = _resized(x, (count, parts * step))
-    none, total = (0,) * len(x.type.shape), None
+    none: tuple[int, ...] = (0,) * len(x.type.shape)
+    total: Any = None
     for part in range(parts):
         piece = slice_along(padded, axis + 1, part * step, (part + 1) * step)
         low = (*none[:axis], part, 0)
