@@ -25,7 +25,9 @@ def list_physical_devices(device_type: str | None = None) -> list[PhysicalDevice
 
 
 def list_logical_devices(device_type: str | None = None) -> list[PhysicalDevice]:
-    return [PhysicalDevice("/device:CPU:0", d.device_type) for d in list_physical_devices(device_type)]
+    return [
+        PhysicalDevice("/device:CPU:0", d.device_type) for d in list_physical_devices(device_type)
+    ]
 
 
 class _Threading:

@@ -28,6 +28,7 @@ from slipstream.ops.convolution import (
     separable_conv2d,
 )
 from slipstream.ops.elementary import sigmoid, softplus, tanh
+from slipstream.ops.lookup import bias_add, embedding_lookup
 from slipstream.ops.losses import (
     log_poisson_loss,
     sigmoid_cross_entropy_with_logits,
@@ -35,7 +36,6 @@ from slipstream.ops.losses import (
     sparse_softmax_cross_entropy_with_logits,
     weighted_cross_entropy_with_logits,
 )
-from slipstream.ops.lookup import bias_add, embedding_lookup
 from slipstream.ops.normalization import batch_normalization, l2_loss, l2_normalize
 from slipstream.ops.pooling import (
     avg_pool,

@@ -27,9 +27,7 @@ def embedding_lookup(
 
 
 @operation
-def bias_add(
-    value: Any, bias: Any, data_format: str | None = None, name: str | None = None
-) -> Any:
+def bias_add(value: Any, bias: Any, data_format: str | None = None, name: str | None = None) -> Any:
     """value + bias [channels], along the last axis, or axis 1 where data_format begins with NC."""
     value, bias = convert(value), convert(bias)
     first = data_format is not None and data_format.startswith("NC")

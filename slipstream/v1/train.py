@@ -10,6 +10,7 @@ from slipstream.runtime.convert import TensorLike, convert
 from slipstream.v1.derivatives import gradients
 from slipstream.v1.graph import GraphKeys, Operation, get_default_graph, in_graph
 from slipstream.v1.initializers import Constant
+from slipstream.v1.saver import Saver, latest_checkpoint
 from slipstream.v1.variables import Variable
 
 Slots = dict[str, Any]
@@ -307,3 +308,16 @@ class AdamOptimizer(Optimizer):
         v = second * state["v"] + (1 - second) * gradient * gradient
         rate = by["rate"] * sqrt(1 - powers[1]) / (1 - powers[0])
         return rate * m / (sqrt(v) + by["epsilon"]), {"m": m, "v": v}
+
+
+__all__ = [
+    "AdadeltaOptimizer",
+    "AdagradOptimizer",
+    "AdamOptimizer",
+    "GradientDescentOptimizer",
+    "MomentumOptimizer",
+    "Optimizer",
+    "RMSPropOptimizer",
+    "Saver",
+    "latest_checkpoint",
+]

@@ -1,0 +1,279 @@
+"""Making tensors: constants, fills, ranges; and asking for their shapes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from slipstream.errors import InvalidArgumentError, message
+from slipstream.ir.dtypes import as_dtype, float32, int32
+from slipstream.ir.types import Shape, TensorType
+from slipstream.primitives.base import REGISTRY
+from slipstream.primitives.operand import constant as known
+from slipstream.primitives.operand import full
+from slipstream.runtime.convert import TensorLike, as_array, convert, convert_together
+from slipstream.runtime.dispatch import operation
+from slipstream.runtime.shape import TensorShape
+from slipstream.runtime.tensor import constant_value
+
+
+def sizes_of(operation: str, shape: Any) -> Shape:
+    """A shape argument as integers: a number, a sequence, or a tensor known while tracing."""
+    if isinstance(shape, TensorLike):
+        array = constant_value(convert(shape))
+        if array is None:
+            raise InvalidArgumentError(
+                message(operation, "the shape depends on values that are not known while tracing")
+            )
+        return tuple(int(n) for n in array.reshape(-1))
+    if isinstance(shape, (int, np.integer)):
+        return (int(shape),)
+    return tuple(-1 if n is None else int(number_of(operation, n)) for n in shape)
+
+
+def number_of(operation: str, value: Any) -> int:
+    """One integer argument: a number, or a tensor that is known while tracing."""
+    if not isinstance(value, TensorLike):
+        return int(value)
+    array = constant_value(convert(value))
+    if array is None:
+        raise InvalidArgumentError(
+            message(operation, "a size depends on values that are not known while tracing")
+        )
+    return int(array.reshape(()))
+
+
+@operation
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Any:
+    """A tensor of a number, list or array; with `shape`, a single value fills it.
+
+    >>> constant([[1, 2], [3, 4]]).shape
+    TensorShape([2, 2])
+    """
+    if isinstance(value, TensorLike):
+        tensor = convert(value, dtype)
+    else:
+        tensor = known(as_array(value, None if dtype is None else as_dtype(dtype)))
+    if shape is None:
+        return tensor
+    sizes = sizes_of("constant", shape)
+    if tensor.type.size == 1:
+        return REGISTRY["broadcast_to"](REGISTRY["reshape"](tensor, shape=()), shape=sizes)
+    if tensor.type.size != int(np.prod(sizes)):
+        raise TypeError(f"Eager execution of tf.constant with unsupported shape: {sizes}")
+    return REGISTRY["reshape"](tensor, shape=sizes)
+
+
+@operation
+def convert_to_tensor(
+    value: Any, dtype: Any = None, dtype_hint: Any = None, name: str | None = None
+) -> Any:
+    """`value` as a tensor; a tensor of another dtype than asked for is a ValueError."""
+    if dtype is None and dtype_hint is not None and not isinstance(value, TensorLike):
+        try:
+            return convert(value, dtype_hint)
+        except (TypeError, ValueError):
+            return convert(value)
+    return convert(value, dtype)
+
+
+@operation
+def zeros(shape: Any, dtype: Any = "float32", name: str | None = None) -> Any:
+    """Zeros (empty text, for strings)."""
+    return filled(sizes_of("zeros", shape), as_dtype(dtype), 0)
+
+
+@operation
+def ones(shape: Any, dtype: Any = "float32", name: str | None = None) -> Any:
+    """Ones."""
+    return filled(sizes_of("ones", shape), as_dtype(dtype), 1)
+
+
+def filled(sizes: Shape, dtype: Any, value: int) -> Any:
+    if dtype.kind == "string":
+        return known(as_array(np.full(sizes, "" if value == 0 else str(value)), dtype))
+    return full(TensorType(sizes, dtype), value)
+
+
+@operation
+def zeros_like(input: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """Zeros of the shape (and dtype) of another tensor."""
+    tensor = convert(input)
+    return filled(tensor.type.shape, tensor.dtype if dtype is None else as_dtype(dtype), 0)
+
+
+@operation
+def ones_like(input: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """Ones of the shape (and dtype) of another tensor."""
+    tensor = convert(input)
+    return filled(tensor.type.shape, tensor.dtype if dtype is None else as_dtype(dtype), 1)
+
+
+@operation
+def fill(dims: Any, value: Any, name: str | None = None) -> Any:
+    """One value in every place."""
+    value = convert(value)
+    if value.ndim:
+        raise InvalidArgumentError(
+            message("fill", "value must be a scalar", received={"value": value.type})
+        )
+    return REGISTRY["broadcast_to"](value, shape=sizes_of("fill", dims))
+
+
+@operation
+def eye(
+    num_rows: Any, num_columns: Any = None, batch_shape: Any = None, dtype: Any = "float32",
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """Ones on the diagonal, zeros beside it: [*batch_shape, num_rows, num_columns]."""
+    rows = number_of("eye", num_rows)
+    columns = rows if num_columns is None else number_of("eye", num_columns)
+    matrix = known(np.eye(rows, columns).astype(as_dtype(dtype).numpy))
+    if batch_shape is None:
+        return matrix
+    sizes = sizes_of("eye", batch_shape)
+    return REGISTRY["broadcast_to"](matrix, shape=(*sizes, rows, columns))
+
+
+@operation
+def range(*args: Any, delta: Any = 1, dtype: Any = None, name: str | None = None) -> Any:
+    """Numbers from start (0) to before limit by delta: range(limit) or range(start, limit, delta).
+
+    >>> range(3, 18, 3).numpy().tolist()
+    [3, 6, 9, 12, 15]
+    """
+    parts = (0, args[0], delta) if len(args) == 1 else (*args, delta)[:3]
+    values = [constant_value(t) for t in convert_together(*parts, dtype=dtype)]
+    if any(v is None for v in values):
+        raise InvalidArgumentError(
+            message("range", "the length depends on values that are not known while tracing")
+        )
+    kind = values[0].dtype
+    start, limit, step = (v.reshape(())[()] for v in values)
+    if step == 0:
+        raise InvalidArgumentError(message("range", "delta is zero"))
+    return known(np.arange(start, limit, step).astype(kind))
+
+
+@operation
+def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int = 0) -> Any:
+    """`num` evenly spaced numbers from start to stop, both included, along a new axis."""
+    start, stop = convert_together(start, stop)
+    count = number_of("linspace", num)
+    if count < 1:
+        raise ValueError(f"num must be positive, not {count}")
+    shape = np.broadcast_shapes(start.type.shape, stop.type.shape)
+    place = axis % (len(shape) + 1)
+    weights = (np.arange(count) / max(1, count - 1)).astype(start.dtype.numpy)
+    column = known(weights.reshape([-1 if i == place else 1 for i in np.arange(len(shape) + 1)]))
+    spread = tuple(n for i, n in enumerate((*shape[:place], 1, *shape[place:])))
+    first = REGISTRY["reshape"](REGISTRY["broadcast_to"](start, shape=shape), shape=spread)
+    last = REGISTRY["reshape"](REGISTRY["broadcast_to"](stop, shape=shape), shape=spread)
+    return first * (1 - column) + last * column
+
+
+@operation
+def shape(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:
+    """The sizes of a tensor, as a tensor."""
+    return known(np.array(convert(input).type.shape, as_dtype(out_type).numpy))
+
+
+@operation
+def size(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:
+    """How many elements a tensor has."""
+    return known(np.array(convert(input).type.size, as_dtype(out_type).numpy))
+
+
+@operation
+def rank(input: Any, name: str | None = None) -> Any:
+    """How many dimensions a tensor has."""
+    return known(np.array(convert(input).ndim, int32.numpy))
+
+
+@operation
+def identity(input: Any, name: str | None = None) -> Any:
+    """The tensor itself."""
+    return REGISTRY["identity"](convert(input))
+
+
+@operation
+def stop_gradient(input: Any, name: str | None = None) -> Any:
+    """The tensor, through which no derivative flows."""
+    return REGISTRY["stop_gradient"](convert(input))
+
+
+@operation
+def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Any:
+    """The tensor, if its shape fits; InvalidArgumentError if not."""
+    x = convert(x)
+    if shape is not None and not TensorShape(shape).is_compatible_with(x.type.shape):
+        raise InvalidArgumentError(
+            message("ensure_shape", "another shape", expected=str(TensorShape(shape)),
+                    received={"x": x.type})
+        )  # fmt: skip
+    return x
+
+
+@operation
+def one_hot(
+    indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: int | None = None,
+    dtype: Any = None, name: str | None = None,
+) -> Any:  # fmt: skip
+    """on_value (1) where the new axis has the index, off_value (0) elsewhere.
+
+    >>> one_hot([2, 0], 3).numpy().tolist()
+    [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
+    """
+    indices = convert(indices)
+    count = number_of("one_hot", depth)
+    given = [v for v in (on_value, off_value) if v is not None]
+    kind = as_dtype(dtype) if dtype is not None else convert(given[0]).dtype if given else float32
+    on, off = (convert(d if v is None else v, kind) for v, d in ((on_value, 1), (off_value, 0)))
+    place = indices.ndim if axis in (None, -1) else int(axis)
+    spread = (*indices.type.shape[:place], 1, *indices.type.shape[place:])
+    full_shape = (*indices.type.shape[:place], count, *indices.type.shape[place:])
+    numbers = REGISTRY["iota"](shape=full_shape, axis=place, dtype=indices.dtype)
+    hit = REGISTRY["equal"](numbers, REGISTRY["reshape"](indices, shape=spread))
+    return REGISTRY["select"](hit, on, off)
+
+
+@operation
+def meshgrid(*args: Any, indexing: str = "xy", **_: Any) -> list[Any]:
+    """The coordinates of a grid, an array an axis."""
+    if indexing not in ("xy", "ij"):
+        raise ValueError(f"Argument `indexing` must be 'xy' or 'ij', got {indexing!r}")
+    axes = [convert(a) for a in args]
+    order = [1, 0, *np.arange(2, len(axes))] if indexing == "xy" and len(axes) > 1 else None
+    places = order or list(np.arange(len(axes)))
+    shape = [0] * len(axes)
+    for axis, place in zip(axes, places, strict=True):
+        shape[place] = axis.type.size
+    spread = [
+        REGISTRY["reshape"](a, shape=tuple(-1 if i == p else 1 for i in np.arange(len(axes))))
+        for a, p in zip(axes, places, strict=True)
+    ]
+    return [REGISTRY["broadcast_to"](a, shape=tuple(shape)) for a in spread]
+
+
+@operation
+def sequence_mask(
+    lengths: Any, maxlen: Any = None, dtype: Any = "bool", name: str | None = None
+) -> Any:
+    """[*lengths.shape, maxlen]: whether each place comes before the length."""
+    lengths = convert(lengths)
+    if maxlen is None:
+        array = constant_value(lengths)
+        if array is None:
+            raise InvalidArgumentError(
+                message("sequence_mask", "maxlen depends on values not known while tracing",
+                        hint="maxlen=")
+            )  # fmt: skip
+        maxlen = array.max(initial=0)
+    count = number_of("sequence_mask", maxlen)
+    full_shape = (*lengths.type.shape, count)
+    numbers = REGISTRY["iota"](shape=full_shape, axis=lengths.ndim, dtype=lengths.dtype)
+    column = REGISTRY["reshape"](lengths, shape=(*lengths.type.shape, 1))
+    mask = REGISTRY["less"](numbers, column)
+    wanted = as_dtype(dtype)
+    return mask if wanted.is_bool else REGISTRY["cast"](mask, dtype=wanted)
