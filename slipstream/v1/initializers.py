@@ -8,6 +8,7 @@ from typing import Any
 
 from slipstream.ir.dtypes import as_dtype
 from slipstream.ops import array, random
+from slipstream.runtime.convert import convert
 
 
 class Initializer:
@@ -42,8 +43,6 @@ class Constant(Initializer):
         self.value, self.dtype = value, dtype
 
     def __call__(self, shape: Sequence[int], dtype: Any = None, partition_info: Any = None) -> Any:
-        from slipstream.runtime.convert import convert
-
         value = convert(self.value, as_dtype(dtype or self.dtype))
         if not value.shape:
             return array.fill(shape, value)
