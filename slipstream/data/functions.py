@@ -11,9 +11,10 @@ from typing import Any
 from slipstream import settings
 from slipstream.data.elements import Row, row_of, spec_of, wrap
 from slipstream.data.stage import UNKNOWN, Following, Stage
+from slipstream.ops.host import ShapesUnknown
 from slipstream.runtime.abstract import infer_outputs
 from slipstream.runtime.convert import convert
-from slipstream.runtime.function import Function
+from slipstream.runtime.function import Function, TensorSpec
 from slipstream.runtime.structure import map_structure
 
 
@@ -23,20 +24,37 @@ def as_arguments(element: Any) -> tuple[Any, ...]:
 
 
 class Traced:
-    """A user's function: traced once for each signature of its arguments."""
+    """A user's function: traced once for each signature of its arguments.
+
+    One that calls Python, whose results have shapes that nobody knows before, runs eagerly.
+    """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._python = function
-        self._function = Function(function, getattr(function, "__name__", "mapped"))
+        self._function: Callable[..., Any] = Function(
+            function, getattr(function, "__name__", "mapped")
+        )
 
     def __call__(self, spec: Any, row: Row) -> Any:
         result = self._function(*as_arguments(wrap(spec, row)))
         return tuple(result) if isinstance(result, list) else result
 
     def spec(self, spec: Any) -> Any:
-        """The specs of what it returns for elements of `spec`."""
-        result = infer_outputs(self._python, *as_arguments(spec))
+        """The specs of what it returns for elements of `spec`; None if only a call can tell."""
+        try:
+            result = infer_outputs(self._python, *as_arguments(spec))
+        except ShapesUnknown:
+            self._function = self._python
+            return None
         return tuple(result) if isinstance(result, list) else result
+
+    def spec_by_call(self, before: Stage) -> Any:
+        """The specs learnt from the first element of a stage."""
+        first = next(before.rows(), None)
+        if first is None:
+            raise ShapesUnknown("the dataset has no element to learn from what the function gives")
+        result = self(before.element_spec, first)
+        return map_structure(lambda t: TensorSpec(None, convert(t).dtype), result)
 
 
 class Mapped(Following):
@@ -51,6 +69,8 @@ class Mapped(Following):
 
     @property
     def element_spec(self) -> Any:
+        if self._spec is None:
+            self._spec = self._function.spec_by_call(self.before)
         return self._spec
 
     def rows(self) -> Iterator[Row]:

@@ -51,7 +51,7 @@ def _save(path: Path, rows: list[Row]) -> None:
 
 def _load(path: Path) -> list[Row]:
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             count, width = held["shape"].tolist()
             return [tuple(held[f"{i}_{j}"] for j in range(width)) for i in range(count)]
     except Exception as error:

@@ -49,6 +49,7 @@ from slipstream.ops.debugging import (
 from slipstream.ops.equation import (
     einsum,
 )
+from slipstream.ops.host import numpy_function, print, py_function
 from slipstream.ops.indexing import (
     boolean_mask,
     gather,

@@ -30,6 +30,10 @@ class ShapesUnknown(InvalidArgumentError):
     """A traced program calls Python, and nothing says which shapes that returns."""
 
 
+class WrongCount(ValueError):
+    """A Python function returns another number of values than was announced."""
+
+
 # --- calling Python ---
 
 
@@ -48,7 +52,7 @@ def _arrays(returned: Any, specs: Sequence[TensorSpec], name: str) -> list[Array
     if specs and len(specs) == 1 and isinstance(returned, (list, tuple)) and len(returned) == 1:
         values = list(returned)
     if len(values) != len(specs):
-        raise ValueError(f"[{name}] the function returned {len(values)} values, not {len(specs)}")
+        raise WrongCount(f"[{name}] the function returned {len(values)} values, not {len(specs)}")
     return [_array(value, spec) for value, spec in zip(values, specs, strict=True)]
 
 
@@ -69,6 +73,8 @@ def _types(run: Function, tensors: Sequence[Any], specs: Sequence[TensorSpec]) -
         )
     try:
         found = run(*(_example(t.type) for t in tensors))
+    except WrongCount:
+        raise
     except Exception as error:
         text = "the shapes of the results are not known, and the function fails for zeros"
         raise ShapesUnknown(

@@ -29,7 +29,7 @@ def _scatter_add_rule(x: TensorType, indices: TensorType, updates: TensorType) -
 
 
 def add_rows(table: Array, rows: Array, updates: Array) -> Array:
-    """`table` with `updates[i]` added to row `rows[i]`, sorted so that equal rows add up at once."""
+    """`table` with `updates[i]` added to row `rows[i]`, sorted so that equal rows add at once."""
     out = table.copy()
     if not rows.size or not updates.size:
         return out

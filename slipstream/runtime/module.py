@@ -24,9 +24,7 @@ class Module:
 
     def __init__(self, name: str | None = None) -> None:
         if name is not None and not name.isidentifier():
-            raise ValueError(
-                f"{name!r} is not a valid module name: no Python identifier"
-            )
+            raise ValueError(f"{name!r} is not a valid module name: no Python identifier")
         self._name = name or snake_case(type(self).__name__)
 
     @property

@@ -1,4 +1,4 @@
-"""Functions of today under the names of TensorFlow 1, called so that they add to the default graph."""
+"""Functions of today under TensorFlow 1 names, called so that they add to the default graph."""
 
 from __future__ import annotations
 

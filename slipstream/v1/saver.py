@@ -105,7 +105,7 @@ def _read(path: Path) -> dict[str, Any]:
     if not path.exists():
         raise NotFoundError(f"there is no checkpoint {path}")
     try:
-        with np.load(path, allow_pickle=False) as held:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as held:
             return {name.replace("|", "/"): held[name] for name in held.files}
     except (zipfile.BadZipFile, ValueError, EOFError, OSError) as error:
         raise DataLossError(f"{path} is no readable checkpoint: {error}") from None
