@@ -7,12 +7,15 @@ with file:line. One test runs it over the package, and another over a fault plan
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import pytest
+
+from slipstream.primitives import REGISTRY
 
 ROOT = Path(__file__).parent.parent
 PACKAGE = "slipstream"
@@ -250,6 +253,18 @@ def _callee(call: ast.Call) -> str:
     return getattr(call.func, "attr", None) or getattr(call.func, "id", "")
 
 
+def foreign_imports(modules: Modules) -> list[str]:
+    """Packages from elsewhere at the top of a file, but numpy, and llvmlite in the compiler."""
+    ours = {PACKAGE, "numpy", "__future__", *sys.stdlib_module_names}
+    return [
+        m.fault(i.line, f"imports {i.target} at the top; import it where it is used")
+        for m in modules.values()
+        for i in imports(m, modules)
+        if not i.inside and (first := i.target.partition(".")[0]) not in ours
+        if not (first == "llvmlite" and m.inner.partition(".")[0] == "compiler")
+    ]
+
+
 # ---- sizes -----------------------------------------------------------------------------------
 
 
@@ -333,6 +348,41 @@ def _brings(node: ast.ImportFrom, names: set[str]) -> bool:
     return any(alias.name in names for alias in node.names)
 
 
+def operation_lists(modules: Modules) -> list[str]:
+    """Lists of operations by name, up to the floor of `ops`; above, a name is a public function's.
+
+    What a compiler or a pass must know of an operation is a fact on its record.
+    """
+    top = floor_of("ops")
+    return [
+        m.fault(node.lineno, f"tells operations apart by name ({names[0]}): put it on the record")
+        for m in modules.values()
+        if floor_of(m.inner) <= top
+        for node in ast.walk(m.tree)
+        if (names := _operations_named(node)) and not _is_exported(node, m)
+    ]
+
+
+def _operations_named(node: ast.AST) -> list[str]:
+    """The operations in a collection of two or more, or those a `.name` is compared with."""
+    parts: list[ast.expr | None] = []
+    fewest = 2
+    if isinstance(node, (ast.Tuple, ast.List, ast.Set)):
+        parts = [*node.elts]
+    elif isinstance(node, ast.Dict):
+        parts = [*node.keys]
+    elif isinstance(node, ast.Compare) and ast.unparse(node.left).endswith(".name"):
+        parts, fewest = [*node.comparators], 1
+    names = [p.value for p in parts if isinstance(p, ast.Constant) and p.value in REGISTRY]
+    return [str(name) for name in names] if len(names) >= fewest else []
+
+
+def _is_exported(node: ast.AST, module: Module) -> bool:
+    """Whether this is what the module gives `__all__`."""
+    assigned = [n for n in module.tree.body if isinstance(n, ast.Assign) and n.value is node]
+    return any(ast.unparse(target) == "__all__" for n in assigned for target in n.targets)
+
+
 def undocumented(modules: Modules) -> list[str]:
     """Modules that do not say what they hold."""
     return [
@@ -374,6 +424,10 @@ FAULTS: list[tuple[Rule, dict[str, str], str]] = [
     ),
     (hidden_imports, {"ir.a": "def f():\n    import json"}, "ir/a.py:2: f() imports json"),
     (hidden_imports, {"ir.a": "importlib.import_module('slipstream.ops')"}, "ir/a.py:1"),
+    (foreign_imports, {"keras.a": "import json\nimport llvmlite"}, "keras/a.py:2"),
+    (foreign_imports, {"oneshot.a": "from PIL import Image"}, "oneshot/a.py:1"),
+    (operation_lists, {"compiler.a": "x = {'add', 'multiply'}"}, "compiler/a.py:1"),
+    (operation_lists, {"autodiff.a": "\nif node.name == 'add': 0"}, "autodiff/a.py:2"),
     (long_files, {"ir.a": "x = 1\n" * 601}, "ir/a.py:601"),
     (long_functions, {"ir.a": f"x = 1\ndef f():\n{LONG}"}, "ir/a.py:2: f has 91"),
     (many_longish_functions, {"ir.a": SHORT_AND_LONGISH}, "ir/a.py:1: f has 41"),
@@ -394,6 +448,8 @@ INNOCENT: dict[str, str] = {
     "ir.d": "'''D.'''\nfrom slipstream.ir import c",
     "errors": "'''Errors.'''\ndef message(self, a, b, c, d, e, f, g): 0",
     "settings": "'''Settings.'''\nimport os\nos.environ['A']",
+    "compiler.a": "'''Compiler.'''\nimport llvmlite.ir\n__all__ = ['add', 'multiply']",
+    "keras.a": "'''Keras.'''\nACTIVATIONS = ['relu', 'tanh']",
     "ops.a": "'''Ops.'''\ndef f(a, b, c, d, e, f, g, h): 0",
 }
 
