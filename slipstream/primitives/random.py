@@ -21,12 +21,12 @@ import numpy as np
 from slipstream.ir.dtypes import DType, float32, float64, int32, int64, uint32
 from slipstream.ir.graph import Array
 from slipstream.ir.types import Shape, TensorType
-from slipstream.primitives.base import Primitive, define, misfit
-from slipstream.primitives.elementwise import cast, less
-from slipstream.primitives.families import no_gradient
+from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
+from slipstream.primitives.elementwise import cast, exp, less, log
+from slipstream.primitives.families import no_gradient, sum_to
 from slipstream.primitives.operand import constant, full
 from slipstream.primitives.samples import Spec, between, integers, sample
-from slipstream.primitives.structure import concat, pad, reshape
+from slipstream.primitives.structure import broadcast_to, concat, pad, reshape
 
 STATE_SHAPE = (4,)
 MASK = np.uint64(0xFFFFFFFF)
@@ -133,7 +133,9 @@ def _numpy_generator(state: Array) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(np.random.SeedSequence(state.tolist())))
 
 
-def _by_host(name: str, draw: Any, high: float, dtypes: tuple[DType, ...], doc: str) -> Primitive:
+def _by_host(
+    name: str, draw: Any, high: float, dtypes: tuple[DType, ...], derivative: Any, doc: str
+) -> Primitive:
     """A distribution NumPy draws; the parameter broadcasts to the trailing axes of `shape`."""
 
     def rule(state: TensorType, parameter: TensorType, *, shape: Shape, dtype: DType) -> TensorType:
@@ -155,8 +157,10 @@ def _by_host(name: str, draw: Any, high: float, dtypes: tuple[DType, ...], doc: 
             "random",
             rule,
             meaning,
-            no_gradient,
-            samples=tuple(sample(*specs, shape=(5, 3), dtype=dtype) for dtype in dtypes),
+            derivative,
+            samples=tuple(
+                sample(*specs, smooth=False, shape=(5, 3), dtype=dtype) for dtype in dtypes
+            ),
             facts={"dtypes": (float32, float64)},
             doc=doc,
         )
@@ -168,13 +172,32 @@ random_poisson = _by_host(
     lambda generator, rate, shape: generator.poisson(rate, shape),
     20.0,
     (float32, int32, int64),
+    no_gradient,
     "Poisson counts of given rates",
 )
+
+
+def _gamma_derivative(pull: Pull) -> list[Any]:
+    """By the shape parameter a, where the distribution's value P(a, x) stays: -(dP/da) / (dP/dx).
+
+    M. Figurnov, S. Mohamed, A. Mnih, "Implicit reparameterization gradients", 2018.
+    """
+    x = pull.outputs[0]
+    if not x.dtype.is_floating:
+        return [None, None]
+    a = broadcast_to(cast(pull.inputs[1], dtype=x.dtype), shape=x.shape)
+    density = exp((a - 1.0) * log(x) - x - REGISTRY["lgamma"](a))
+    slope = -REGISTRY["igamma_by_shape"](a, x) / density
+    found = sum_to(pull.g * slope, pull.inputs[1].shape)
+    return [None, cast(found, dtype=pull.inputs[1].dtype)]
+
+
 random_gamma = _by_host(
     "random_gamma",
     lambda generator, shape_parameter, shape: generator.standard_gamma(shape_parameter, shape),
     5.0,
     (float32, float64),
+    _gamma_derivative,
     "Gamma-distributed numbers of given shape parameters, of scale 1",
 )
 

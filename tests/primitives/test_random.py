@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pytest
 
+from slipstream.autodiff import differentiate
 from slipstream.errors import InvalidArgumentError
 from slipstream.ir.dtypes import (
     bfloat16,
     float16,
     float32,
     float64,
+    from_numpy,
     int32,
     int64,
     uint32,
@@ -19,6 +21,7 @@ from slipstream.ir.dtypes import (
 from slipstream.ir.types import TensorType
 from slipstream.primitives import distributions
 from slipstream.primitives.evaluate import evaluate
+from slipstream.primitives.incomplete_gamma import igamma
 from slipstream.primitives.random import (
     folded_state,
     next_state,
@@ -37,8 +40,6 @@ COUNT = 40000
 
 def run(function, *arrays):
     """The function's result, computed through a graph."""
-    from slipstream.ir.dtypes import from_numpy
-
     types = [TensorType(a.shape, from_numpy(a.dtype)) for a in arrays]
     return evaluate(trace(function, types), arrays)[0]
 
@@ -256,6 +257,28 @@ def test_gamma_and_poisson_have_their_moments():
     assert np.abs(x.mean(0) - shape).max() < 0.06 and np.abs(x.var(0) - shape).max() < 0.25
     n = run(lambda s, a: random_poisson(s, a, shape=(COUNT, 2), dtype=int32), state_of(6), shape)
     assert np.abs(n.mean(0) - shape).max() < 0.06 and np.abs(n.var(0) - shape).max() < 0.25
+
+
+def test_gamma_is_derived_along_its_quantiles():
+    shape = np.linspace(0.6, 4.0, 5)
+
+    def draw(state, a):
+        return random_gamma(state, a, shape=(400, 5), dtype=float64)
+
+    graph = trace(draw, [TensorType((4,), uint32), TensorType((5,), float64)])
+    x = evaluate(graph, [state_of(3), shape])[0]
+    slopes = [
+        evaluate(differentiate(graph, (False, True)), [state_of(3), shape, np.eye(1, 2000, k)
+                 .reshape(400, 5)])[0][k % 5]
+        for k in range(25)
+    ]  # fmt: skip
+    a, h = np.broadcast_to(shape, (400, 5)), 1e-5
+    moved = x.reshape(-1)[:25] + h * np.array(slopes)
+    before = run(igamma, np.array(a.reshape(-1)[:25]), x.reshape(-1)[:25])
+    after = run(igamma, a.reshape(-1)[:25] + h, moved)
+    np.testing.assert_allclose(after, before, 0, 1e-9)
+    mean = evaluate(differentiate(graph, (False, True)), [state_of(3), shape, np.ones((400, 5))])
+    np.testing.assert_allclose(mean[0] / 400, 1, atol=0.25)  # the mean of x is a
 
 
 def test_what_is_no_state_is_an_error():
