@@ -7,6 +7,7 @@ run of the program.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -221,6 +222,29 @@ def stateless_categorical(
 
 
 @operation
+def stateless_gamma(
+    shape: Any, seed: Any, alpha: Any, beta: Any = None, dtype: Any = "float32",
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """`gamma`, the same numbers for the same seed; `shape` is that of the result, to which alpha
+    and beta broadcast."""
+    kind = as_dtype(dtype)
+    form, rate = convert(alpha, kind), convert(1.0 if beta is None else beta, kind)
+    return random_gamma(stateless_state(seed), form, shape=sizes_of(shape), dtype=kind) / rate
+
+
+@operation
+def stateless_poisson(
+    shape: Any, seed: Any, lam: Any, dtype: Any = "int32", name: str | None = None
+) -> Any:
+    """`poisson`, the same counts for the same seed; `shape` is that of the result, to which lam
+    broadcasts."""
+    sizes = sizes_of(shape)
+    drawn = random_poisson(stateless_state(seed), _real(lam), shape=sizes, dtype=float32)
+    return cast(drawn, dtype=as_dtype(dtype))
+
+
+@operation
 def stateless_shuffle(value: Any, seed: Any, alg: Any = "auto_select", name: Any = None) -> Any:
     """`shuffle`, the same order for the same seed of two integers."""
     value = convert(value)
@@ -259,7 +283,7 @@ class Generator:
 
     @staticmethod
     def from_non_deterministic_state(alg: Any = None) -> Generator:
-        return Generator(np.array([*np.frombuffer(np.random.bytes(8), np.uint32), 0, 0]))
+        return Generator(state_of(int.from_bytes(os.urandom(8), "little")))
 
     @staticmethod
     def from_state(state: Any, alg: Any = None) -> Generator:
