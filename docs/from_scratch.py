@@ -18,6 +18,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -26,6 +27,7 @@ import numpy as np
 
 Array = np.ndarray
 Shape = tuple[int, ...]
+F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
 
 # ---- 1. An operation is one record -----------------------------------------------------------
 #
@@ -74,26 +76,6 @@ class Tensor:
         self.inputs: tuple[Tensor, ...] = ()
         self.params: dict[str, Any] = {}
 
-    def __add__(self, other: Any) -> Tensor:
-        return add(self, other)
-
-    def __sub__(self, other: Any) -> Tensor:
-        return subtract(self, other)
-
-    def __rsub__(self, other: Any) -> Tensor:
-        return subtract(other, self)
-
-    def __mul__(self, other: Any) -> Tensor:
-        return multiply(self, other)
-
-    def __truediv__(self, other: Any) -> Tensor:
-        return divide(self, other)
-
-    def __matmul__(self, other: Any) -> Tensor:
-        return matmul(self, other)
-
-    __radd__, __rmul__ = __add__, __mul__
-
 
 class Variable(Tensor):
     """A tensor that a program may give new contents; these lie in a session (part 5)."""
@@ -139,8 +121,10 @@ INTERPRETERS = [compute]  # the last is in force
 def drawing() -> Iterator[None]:
     """Within the block operations are drawn."""
     INTERPRETERS.append(draw)
-    yield
-    INTERPRETERS.pop()
+    try:
+        yield
+    finally:
+        INTERPRETERS.pop()
 
 
 # ---- 3. Thirteen operations ------------------------------------------------------------------
@@ -225,8 +209,8 @@ FAST = ("contract", "reassoc", "nsz")  # LLVM may use multiply-add, and sum in a
 
 def exp_scalar(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     """e^x = 2^n e^r with r near 0: the series of e^r, and n put straight into the exponent."""
-    x = b.select(b.fcmp_ordered("<", x, F32(88.0)), x, F32(88.0))
-    x = b.select(b.fcmp_ordered(">", x, F32(-87.0)), x, F32(-87.0))
+    x = b.select(b.fcmp_ordered(">", x, F32(88.0)), F32(88.0), x)  # where float32 ends
+    x = b.select(b.fcmp_ordered("<", x, F32(-87.0)), F32(-87.0), x)
     magic = F32(1.5 * 2**23)  # adding and subtracting it rounds to a whole number
     n = b.fsub(b.fadd(b.fmul(x, F32(1 / math.log(2))), magic), magic)
     r = b.fsub(b.fsub(x, b.fmul(n, F32(0.693359375))), b.fmul(n, F32(-2.12194440e-4)))
@@ -243,21 +227,6 @@ def tanh_scalar(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
     return b.fsub(F32(1.0), b.fdiv(F32(2.0), b.fadd(doubled, F32(1.0))))
 
 
-def log_scalar(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    """The C library's."""
-    return b.call(b.module.declare_intrinsic("llvm.log", [F32]), [x])
-
-
-def step_scalar(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    return b.select(b.fcmp_ordered(">", x, F32(0.0)), F32(1.0), F32(0.0))
-
-
-def relu_scalar(b: ir.IRBuilder, x: ir.Value) -> ir.Value:
-    return b.select(b.fcmp_unordered("<", x, F32(0.0)), F32(0.0), x)
-
-
-F32, I32, I64 = ir.FloatType(), ir.IntType(32), ir.IntType(64)
-
 add = elementwise("add", np.add, lambda g, y, a, b: [g, g], lambda b, x, y: b.fadd(x, y, FAST))
 subtract = elementwise(
     "subtract", np.subtract, lambda g, y, a, b: [g, g * -1.0], lambda b, x, y: b.fsub(x, y, FAST)
@@ -269,10 +238,32 @@ divide = elementwise(
     "divide", np.divide, lambda g, y, a, b: [g / b, g * -1.0 * y / b], lambda b, x, y: b.fdiv(x, y)
 )
 exp = elementwise("exp", np.exp, lambda g, y, x: [g * y], exp_scalar)
-log = elementwise("log", np.log, lambda g, y, x: [g / x], log_scalar)
 tanh = elementwise("tanh", np.tanh, lambda g, y, x: [g * (1.0 - y * y)], tanh_scalar)
-step = elementwise("step", lambda x: np.float32(x > 0), lambda g, y, x: [None], step_scalar)
-relu = elementwise("relu", lambda x: np.maximum(x, 0), lambda g, y, x: [g * step(x)], relu_scalar)
+log = elementwise(
+    "log",
+    np.log,
+    lambda g, y, x: [g / x],
+    lambda b, x: b.call(b.module.declare_intrinsic("llvm.log", [F32]), [x]),
+)
+step = elementwise(
+    "step",
+    lambda x: np.float32(x > 0),
+    lambda g, y, x: [None],
+    lambda b, x: b.select(b.fcmp_ordered(">", x, F32(0.0)), F32(1.0), F32(0.0)),
+)
+relu = elementwise(
+    "relu",
+    lambda x: np.maximum(x, 0),
+    lambda g, y, x: [g * step(x)],
+    lambda b, x: b.select(b.fcmp_ordered("<", x, F32(0.0)), F32(0.0), x),
+)
+
+Tensor.__add__ = Tensor.__radd__ = add
+Tensor.__mul__ = Tensor.__rmul__ = multiply
+Tensor.__truediv__ = divide
+Tensor.__sub__ = subtract
+Tensor.__rsub__ = lambda self, other: subtract(other, self)
+Tensor.__matmul__ = lambda self, other: matmul(self, other)
 
 # Everything else is composed of these, and needs neither a meaning nor a derivative of its own.
 
@@ -405,49 +396,41 @@ class Compiler:
     def __init__(self, program: Program) -> None:
         self.order = history([*program.fetches, *program.updates.values()])
         self.module = ir.Module()
-        pointers = [F32.as_pointer()] * (len(program.inputs) + len(program.fetches))
-        kind = ir.FunctionType(ir.VoidType(), pointers)
-        self.function = ir.Function(self.module, kind, "step")
-        for argument in self.function.args:
+        count = len(program.inputs)
+        pointers = [F32.as_pointer()] * (count + len(program.fetches))
+        function = ir.Function(self.module, ir.FunctionType(ir.VoidType(), pointers), "step")
+        for argument in function.args:
             argument.add_attribute("noalias")
-        self.builder = ir.IRBuilder(self.function.append_basic_block())
-        self.buffers: dict[Tensor, ir.Value] = dict(zip(program.inputs, self.function.args))
-        self.kernels = 0
-        self.write(program)
+        self.builder = ir.IRBuilder(function.append_basic_block())
+        self.buffers = dict(zip(program.inputs, function.args[:count], strict=True))
+        self.write(program, function.args[count:])
         self.builder.ret_void()
 
-    def write(self, program: Program) -> None:
+    def write(self, program: Program, results: Sequence[ir.Value]) -> None:
         """The whole function: what must lie in memory, the fetches, and the variables last."""
-        stored = self.worth_storing()
+        worth_storing = self.worth_storing()
         for tensor in self.order:
-            if tensor in stored and tensor not in self.buffers:
+            if tensor in worth_storing and tensor not in self.buffers:
                 self.store(tensor)
-        results = self.function.args[len(program.inputs) :]
         for fetch, result in zip(program.fetches, results, strict=True):
-            self.nest(fetch.shape, self.copier(fetch, result))
-        contents = {variable: self.allocate(variable.shape) for variable in program.updates}
+            self.fill(result, fetch)
+        contents = {variable: Tensor(variable.shape) for variable in program.updates}
         for variable, content in contents.items():
-            self.nest(variable.shape, self.copier(program.updates[variable], content))
-        for variable, content in contents.items():
-            again = Tensor(variable.shape)
-            self.buffers[again] = content
-            self.nest(variable.shape, self.copier(again, self.buffers[variable]))
+            self.buffers[content] = self.memory(content.shape)
+            self.fill(self.buffers[content], program.updates[variable])
+        for variable, content in contents.items():  # now that nobody needs the old contents
+            self.fill(self.buffers[variable], content)
 
     def worth_storing(self) -> set[Tensor]:
-        """Sums, products, larger constants; and what more than one element is computed from."""
-        uses = Counter(x for y in self.order for x in y.inputs)
-        repeating = {
-            x for y in self.order if y.primitive and not y.primitive.scalar for x in y.inputs
-            if y.primitive is not sum_to
-        }  # fmt: skip
-        return {
-            x for x in self.order
-            if (x.primitive in (matmul, sum_to))
-            or (x.primitive is None and x.shape != ())
-            or (x.primitive and x.primitive.scalar and (uses[x] > 1 or x in repeating))
-        } | {y.inputs[1] for y in self.order if y.primitive is matmul}  # fmt: skip
-
-    # -- elements --
+        """Constant arrays, results of loops, and what would otherwise be computed repeatedly."""
+        worth = {x for x in self.order if x.primitive in (sum_to, matmul)}
+        worth |= {x for x in self.order if x.primitive is None and x.shape != ()}
+        uses: Counter[Tensor] = Counter()
+        for y in self.order:
+            repeats = y.primitive in (broadcast, matmul)  # uses each element more than once
+            uses.update(y.inputs * 2 if repeats else y.inputs)
+            worth.update(y.inputs[1:] if y.primitive is matmul else ())  # for vectors of it
+        return worth | {x for x in uses if x.primitive and x.primitive.scalar and uses[x] > 1}
 
     def element(self, tensor: Tensor, index: list[ir.Value]) -> ir.Value:
         """Code for one element of a tensor."""
@@ -462,122 +445,106 @@ class Compiler:
         return tensor.primitive.scalar(self.builder, *elements)
 
     def address(self, buffer: ir.Value, shape: Shape, index: list[ir.Value]) -> ir.Value:
-        """Where an element lies, the last axis running fastest."""
+        """Where an element lies; the last axis runs fastest."""
         offset: ir.Value = I64(0)
         for size, i in zip(shape, index, strict=True):
             offset = self.builder.add(self.builder.mul(offset, I64(size)), i)
         return self.builder.gep(buffer, [offset], inbounds=True)
 
-    def allocate(self, shape: Shape, content: Array | None = None) -> ir.Value:
+    def memory(self, shape: Shape, content: Array | None = None) -> ir.Value:
         """Memory that belongs to the function, aligned to a cache line."""
         kind = ir.ArrayType(F32, math.prod(shape))
-        memory = ir.GlobalVariable(self.module, kind, self.module.get_unique_name("memory"))
-        memory.linkage, memory.align = "internal", 64
-        numbers = np.zeros(shape) if content is None else content
-        memory.initializer = ir.Constant(kind, [float(v) for v in numbers.ravel()])
-        return self.builder.bitcast(memory, F32.as_pointer())
+        held = ir.GlobalVariable(self.module, kind, self.module.get_unique_name("memory"))
+        held.linkage, held.align = "internal", 64
+        held.initializer = ir.Constant(kind, None if content is None else content.ravel().tolist())
+        return self.builder.bitcast(held, F32.as_pointer())
 
-    # -- loops --
-
-    def loop(self, count: int, body: Callable[..., Any], carried: Sequence[Any] = ()) -> Any:
+    def loop(self, count: int, body: Callable[..., Any], carried: Sequence[ir.Value] = ()) -> Any:
         """for i in range(count): carried = body(i, *carried)."""
         if count == 1:
             return body(I64(0), *carried)
-        b = self.builder
-        before, head, after = b.block, b.append_basic_block(), b.append_basic_block()
-        b.branch(head)
-        b.position_at_end(head)
-        i, *states = [b.phi(v.type) for v in (I64(0), *carried)]
-        results = body(i, *states) or ()
+        b, initial = self.builder, [I64(0), *carried]
+        before, inside, after = b.block, b.append_basic_block(), b.append_basic_block()
+        b.branch(inside)
+        b.position_at_end(inside)
+        i, *states = phis = [b.phi(value.type) for value in initial]
+        results = body(i, *states) or []
         following = b.add(i, I64(1))
-        for phi, first, last in zip(
-            [i, *states], [I64(0), *carried], [following, *results], strict=True
-        ):
+        for phi, first, later in zip(phis, initial, [following, *results], strict=True):
             phi.add_incoming(first, before)
-            phi.add_incoming(last, b.block)
-        b.cbranch(b.icmp_unsigned("<", following, I64(count)), head, after)
+            phi.add_incoming(later, b.block)
+        b.cbranch(b.icmp_unsigned("<", following, I64(count)), inside, after)
         b.position_at_end(after)
         return results
 
-    def nest(self, shape: Shape, body: Callable[[list[ir.Value]], None]) -> None:
+    def nest(self, sizes: Shape, body: Callable[[list[ir.Value]], None], *index: ir.Value) -> None:
         """One loop an axis, and the body in the innermost."""
-        self.kernels += 1
+        if len(index) == len(sizes):
+            body([*index])
+        else:
+            self.loop(sizes[len(index)], lambda i: self.nest(sizes, body, *index, i))
 
-        def level(index: list[ir.Value]) -> None:
-            if len(index) == len(shape):
-                body(index)
-            else:
-                self.loop(shape[len(index)], lambda i: level([*index, i]))
+    def fill(self, buffer: ir.Value, tensor: Tensor) -> None:
+        """Put a tensor into memory by a loop, into which melts all that it is made of."""
 
-        level([])
+        def put(index: list[ir.Value]) -> None:
+            element = self.element(tensor, index)
+            self.builder.store(element, self.address(buffer, tensor.shape, index))
 
-    def copier(self, tensor: Tensor, buffer: ir.Value) -> Callable[[list[ir.Value]], None]:
-        """The body of a loop that puts a tensor into memory, fused with what it is made of."""
-        return lambda index: self.builder.store(
-            self.element(tensor, index), self.address(buffer, tensor.shape, index)
-        )
-
-    # -- kernels --
+        self.nest(tensor.shape, put)
 
     def store(self, tensor: Tensor) -> None:
         """Give a tensor memory, and write the loops that fill it."""
-        buffer = self.allocate(tensor.shape, tensor.value if not tensor.primitive else None)
+        buffer = self.memory(tensor.shape, tensor.value if tensor.primitive is None else None)
         if tensor.primitive is sum_to:
-            self.sum(tensor, buffer)
+            self.sum(buffer, tensor, *tensor.inputs)
         elif tensor.primitive is matmul:
-            self.matmul(*tensor.inputs, buffer)
+            self.matmul(buffer, *tensor.inputs)
         elif tensor.primitive:
-            self.nest(tensor.shape, self.copier(tensor, buffer))
+            self.fill(buffer, tensor)
         self.buffers[tensor] = buffer
 
-    def sum(self, tensor: Tensor, buffer: ir.Value) -> None:
-        """Zeros, then every element of the input added where it belongs."""
-        b, (summed,) = self.builder, tensor.inputs
-
-        def clear(index: list[ir.Value]) -> None:
-            b.store(F32(0.0), self.address(buffer, tensor.shape, index))
+    def sum(self, buffer: ir.Value, total: Tensor, summed: Tensor) -> None:
+        """Zeros, to which every element is added where it belongs."""
 
         def accumulate(index: list[ir.Value]) -> None:
-            place = self.address(buffer, tensor.shape, broadcast_place(index, tensor.shape))
-            b.store(b.fadd(b.load(place), self.element(summed, index), FAST), place)
+            place = self.address(buffer, total.shape, broadcast_place(index, total.shape))
+            value = self.builder.load(place)
+            value = self.builder.fadd(value, self.element(summed, index), FAST)
+            self.builder.store(value, place)
 
-        self.nest(tensor.shape, clear)
+        self.fill(buffer, broadcast(0.0, shape=total.shape))
         self.nest(summed.shape, accumulate)
 
-    def matmul(self, left: Tensor, right: Tensor, buffer: ir.Value) -> None:
+    def matmul(self, buffer: ir.Value, left: Tensor, right: Tensor) -> None:
         """Tiles of up to 8 rows and 32 columns, held in registers over the whole sum."""
         (m, k), n, b = left.shape, right.shape[1], self.builder
         rows, columns = math.gcd(m, 8), math.gcd(n, 32)  # so that tiles leave no rest
-        vector = ir.VectorType(F32, columns)
-        self.kernels += 1
+        vector, lanes = ir.VectorType(F32, columns), ir.VectorType(I32, columns)
+        empty = ir.Constant(vector, ir.Undefined)
 
-        def at(memory: ir.Value, shape: Shape, i: ir.Value, j: ir.Value) -> ir.Value:
-            return b.bitcast(self.address(memory, shape, [i, j]), vector.as_pointer())
+        def strip(memory: ir.Value, shape: Shape, *index: ir.Value) -> ir.Value:
+            return b.bitcast(self.address(memory, shape, [*index]), vector.as_pointer())
 
         def spread(element: ir.Value) -> ir.Value:
-            one = b.insert_element(ir.Constant(vector, ir.Undefined), element, I32(0))
-            lanes = ir.Constant(ir.VectorType(I32, columns), [0] * columns)
-            return b.shuffle_vector(one, ir.Constant(vector, ir.Undefined), lanes)
+            first = b.insert_element(empty, element, I32(0))
+            return b.shuffle_vector(first, empty, ir.Constant(lanes, [0] * columns))
 
-        def tile(i: ir.Value, j: ir.Value) -> None:
+        def tile(index: list[ir.Value]) -> None:
+            i, j = b.mul(index[0], I64(rows)), b.mul(index[1], I64(columns))
+            lines = [b.add(i, I64(row)) for row in range(rows)]
+
             def multiply_add(p: ir.Value, *sums: ir.Value) -> list[ir.Value]:
-                strip = b.load(at(self.buffers[right], right.shape, p, j), align=4)
-                column = [self.element(left, [b.add(i, I64(r)), p]) for r in range(rows)]
-                return [
-                    b.fadd(b.fmul(spread(element), strip, FAST), total, FAST)
-                    for element, total in zip(column, sums, strict=True)
-                ]
+                across = b.load(strip(self.buffers[right], right.shape, p, j), align=4)
+                down = [spread(self.element(left, [line, p])) for line in lines]
+                products = [b.fmul(element, across, FAST) for element in down]
+                return [b.fadd(x, total, FAST) for x, total in zip(products, sums, strict=True)]
 
             zeros = [ir.Constant(vector, [0.0] * columns)] * rows
-            for r, total in enumerate(self.loop(k, multiply_add, zeros)):
-                b.store(total, at(buffer, (m, n), b.add(i, I64(r)), j), align=4)
+            for line, total in zip(lines, self.loop(k, multiply_add, zeros), strict=True):
+                b.store(total, strip(buffer, (m, n), line, j), align=4)
 
-        self.loop(
-            m // rows,
-            lambda i: self.loop(
-                n // columns, lambda j: tile(b.mul(i, I64(rows)), b.mul(j, I64(columns)))
-            ),
-        )
+        self.nest((m // rows, n // columns), tile)
 
 
 def compiled(program: Program) -> Loaded:
@@ -631,7 +598,7 @@ def initial_weights(*sizes: int, seed: int = 1) -> list[Array]:
     """A matrix and a bias a layer (Glorot and Bengio 2010)."""
     random = np.random.default_rng(seed)
     weights: list[Array] = []
-    for rows, columns in zip(sizes[:-1], sizes[1:], strict=True):
+    for rows, columns in pairwise(sizes):
         limit = math.sqrt(6 / (rows + columns))
         weights += [random.uniform(-limit, limit, (rows, columns)), np.zeros(columns)]
     return [weight.astype(np.float32) for weight in weights]
