@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from slipstream.ir.dtypes import int32, int64
 from slipstream.ir.graph import Array
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
@@ -14,6 +15,15 @@ from slipstream.primitives.operand import zeros
 from slipstream.primitives.rows import Rows
 from slipstream.primitives.samples import integers, reals, sample
 from slipstream.primitives.structure import concat, iota, reshape, transpose
+
+
+def able_to_hold(indices: Any, limit: int) -> Any:
+    """Indices in int32, or int64 if they need it, so that arithmetic up to `limit` fits."""
+    dtype = indices.dtype
+    if dtype is int64 or (dtype is int32 and limit <= int32.max):
+        return indices
+    narrow = dtype.size < int32.size and limit <= int32.max
+    return REGISTRY["cast"](indices, dtype=int32 if narrow else int64)
 
 
 def check_bounds(name: str, indices: Array, size: int) -> None:
@@ -81,6 +91,7 @@ def _batched_pullback(g: Any, x: Any, indices: Any, axis: int, batch_dims: int) 
     cotangent = reshape(g, shape=(count, math.prod(middle), wanted, math.prod(tail)))
     rows = transpose(cotangent, permutation=(0, 2, 1, 3))
     rows = reshape(rows, shape=(count * wanted, math.prod(middle), math.prod(tail)))
+    indices = able_to_hold(indices, count * size)
     first = iota(shape=(count, wanted), axis=0, dtype=indices.dtype) * size
     flat = reshape(reshape(indices, shape=(count, wanted)) + first, shape=(count * wanted,))
     table = TensorType((count * size, math.prod(middle), math.prod(tail)), x.dtype)
@@ -161,5 +172,6 @@ gather_nd = define(
 def batched_indices(indices: Any, batch_dims: int) -> Any:
     """Index vectors with the numbers of their leading axes put in front."""
     shape = (*indices.shape[:-1], 1)
+    indices = able_to_hold(indices, max(shape))
     numbers = [iota(shape=shape, axis=i, dtype=indices.dtype) for i in range(batch_dims)]
     return concat(*numbers, indices, axis=len(shape) - 1) if numbers else indices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -11,15 +12,17 @@ from slipstream.ir.graph import Array
 from slipstream.ir.types import TensorType
 from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
 from slipstream.primitives.families import REAL, no_gradient
+from slipstream.primitives.indexing import check_bounds
 from slipstream.primitives.samples import distinct, integers, sample
+from slipstream.primitives.scattering import combine_rows
 
 
 def _order(x: Array, descending: bool) -> Array:
-    """The stable permutation that sorts: equal elements stay in their order, nan comes last."""
+    """The stable permutation that sorts: equal elements stay in theirs; nan is the largest."""
     if not descending:
         return np.argsort(x, axis=-1, kind="stable")
     backwards = np.argsort(x[..., ::-1], axis=-1, kind="stable")[..., ::-1]
-    return x.shape[-1] - 1 - backwards
+    return np.asarray(x.shape[-1] - 1 - backwards)
 
 
 def _check_axis(name: str, x: TensorType) -> None:
@@ -59,8 +62,24 @@ def _top_k_rule(x: TensorType, *, k: int) -> tuple[TensorType, TensorType]:
 
 
 def _top_k(x: Array, *, k: int) -> tuple[Array, Array]:
-    places = _order(x, descending=True)[..., :k].astype(np.int32)
-    return np.take_along_axis(x, places, axis=-1), places
+    size = x.shape[-1]
+    few = size > 64 and 4 * k < size  # below that, sorting all is faster
+    places = _largest(x, k) if few else _order(x, descending=True)[..., :k]
+    return np.take_along_axis(x, places, axis=-1), places.astype(np.int32)
+
+
+def _largest(x: Array, k: int) -> Array:
+    """The first k places of the descending order, without sorting the rest."""
+    size = x.shape[-1]
+    if not k or np.isnan(x.sum(dtype=np.float64)):  # nan has no place among thresholds
+        return _order(x, descending=True)[..., :k]
+    least = np.partition(x, size - k, axis=-1)[..., size - k, None]
+    above, level = x > least, x == least
+    room = k - above.sum(axis=-1, keepdims=True)
+    chosen = above | (level & (np.cumsum(level, axis=-1) <= room))  # of equal ones the first
+    places = np.nonzero(chosen)[-1].reshape(*x.shape[:-1], k)
+    best = _order(np.take_along_axis(x, places, axis=-1), descending=True)
+    return np.take_along_axis(places, best, axis=-1)
 
 
 def along_last(x: Any, places: Any) -> Any:
@@ -84,6 +103,7 @@ top_k = define(
         _top_k_derivative,
         samples=(
             sample(distinct(3, 7), k=3),
+            sample(distinct(2, 65), k=3),
             sample(distinct(5), k=1),
             sample(distinct(2, 3, 4), k=4),
         ),
@@ -100,12 +120,12 @@ def _put_rule(values: TensorType, places: TensorType, *, size: int) -> TensorTyp
 
 
 def _put(values: Array, places: Array, *, size: int) -> Array:
-    out = np.zeros((*values.shape[:-1], size), values.dtype)
-    flat = out.reshape(-1, size) if size else out
-    rows = np.arange(flat.shape[0])[:, None] if values.size else None
-    if rows is not None:
-        np.add.at(flat, (rows, places.reshape(flat.shape[0], -1)), values.reshape(len(flat), -1))
-    return out
+    check_bounds("put_along_last", places, size)
+    rows = math.prod(values.shape[:-1])
+    first = np.arange(rows, dtype=np.int64)[:, None] * size
+    numbers = (places.reshape(rows, values.shape[-1]) + first).reshape(-1)
+    empty = np.zeros(rows * size, values.dtype)
+    return combine_rows(np.add, empty, numbers, values).reshape(*values.shape[:-1], size)
 
 
 put_along_last = define(
@@ -134,7 +154,7 @@ def _searchsorted(sorted_: Array, values: Array, *, side: str) -> Array:
     if sorted_.ndim == 1:
         return np.searchsorted(sorted_, values, side="left" if side == "left" else "right")
     rows = sorted_.reshape(-1, sorted_.shape[-1])
-    wanted = values.reshape(len(rows), -1)
+    wanted = values.reshape(len(rows), values.shape[-1])
     found = [_searchsorted(a, b, side=side) for a, b in zip(rows, wanted, strict=True)]
     return np.array(found, np.int64).reshape(values.shape)
 
@@ -146,7 +166,11 @@ searchsorted = define(
         _searchsorted_rule,
         _searchsorted,
         no_gradient,
-        samples=(sample(distinct(5), distinct(3), side="left"),),
+        samples=(
+            sample(distinct(5), distinct(3), side="left"),
+            sample(distinct(2, 5), distinct(2, 3), side="right"),
+            sample(distinct(0, 5), distinct(0, 3), side="left"),
+        ),
         facts={"dtypes": REAL},
         doc="Where values belong in a sorted sequence along the last axis",
     )
