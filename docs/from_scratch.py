@@ -43,7 +43,7 @@ class Primitive:
     rule        rule(*shapes, **params): the shape of the result; raises if the inputs do not fit
     meaning     meaning(*arrays, **params): the result, by NumPy
     derivative  derivative(g, y, *inputs, **params): for each input x the gradient by x, where y
-                is the result and g the gradient by y; None where nothing flows
+                is the result and g the gradient by y
     scalar      scalar(builder, *elements): machine code for one element of the result, if that
                 depends on the same element of each input
     place       place(index, shape): if the result only moves elements, where in its input, which
@@ -127,7 +127,7 @@ def drawing() -> Iterator[None]:
         INTERPRETERS.pop()
 
 
-# ---- 3. Thirteen operations ------------------------------------------------------------------
+# ---- 3. Eleven operations --------------------------------------------------------------------
 #
 # First those that move elements and those that add them up. Broadcasting and summing are each
 # other's derivatives; so are a transposition and itself.
@@ -142,11 +142,6 @@ def sum_meaning(x: Array, shape: Shape) -> Array:
 def broadcast_rule(x: Shape, shape: Shape) -> Shape:
     if np.broadcast_shapes(x, shape) != shape:
         raise ValueError(f"[broadcast] {x} does not broadcast to {shape}")
-    return shape
-
-
-def sum_rule(x: Shape, shape: Shape) -> Shape:
-    broadcast_rule(shape, x)
     return shape
 
 
@@ -170,7 +165,7 @@ broadcast = Primitive(
 )
 sum_to = Primitive(  # the sum over the axes that broadcasting to x's shape would repeat
     "sum_to",
-    rule=sum_rule,
+    rule=lambda x, shape: (broadcast_rule(shape, x), shape)[1],
     meaning=sum_meaning,
     derivative=lambda g, y, x, shape: [broadcast(g, shape=x.shape)],
 )
@@ -245,18 +240,6 @@ log = elementwise(
     lambda g, y, x: [g / x],
     lambda b, x: b.call(b.module.declare_intrinsic("llvm.log", [F32]), [x]),
 )
-step = elementwise(
-    "step",
-    lambda x: np.float32(x > 0),
-    lambda g, y, x: [None],
-    lambda b, x: b.select(b.fcmp_ordered(">", x, F32(0.0)), F32(1.0), F32(0.0)),
-)
-relu = elementwise(
-    "relu",
-    lambda x: np.maximum(x, 0),
-    lambda g, y, x: [g * step(x)],
-    lambda b, x: b.select(b.fcmp_ordered("<", x, F32(0.0)), F32(0.0), x),
-)
 
 Tensor.__add__ = Tensor.__radd__ = add
 Tensor.__mul__ = Tensor.__rmul__ = multiply
@@ -273,8 +256,9 @@ def mean(x: Tensor) -> Tensor:
 
 
 def softplus(x: Tensor) -> Tensor:
-    """log(1 + e^x), written so that no power overflows."""
-    return relu(x) + log(1.0 + exp((relu(x) + relu(x * -1.0)) * -1.0))
+    """log(1 + e^x), written with half the power, so that it overflows late."""
+    half = x * 0.5
+    return half + log(exp(half) + exp(half * -1.0))
 
 
 # ---- 4. Derivatives --------------------------------------------------------------------------
@@ -306,8 +290,7 @@ def gradient(target: Tensor, sources: Sequence[Tensor]) -> list[Tensor]:
         if y.primitive is not None and y in gradients:
             pulled = y.primitive.derivative(gradients[y], y, *y.inputs, **y.params)
             for x, g in zip(y.inputs, pulled, strict=True):
-                if g is not None:
-                    gradients[x] = gradients[x] + g if x in gradients else g
+                gradients[x] = gradients[x] + g if x in gradients else g
     return [gradients.get(x) or broadcast(0.0, shape=x.shape) for x in sources]
 
 
@@ -371,11 +354,17 @@ class Session:
         if key not in self.loaded:
             known = history([*fetches, *updates.values(), *updates])
             variables: list[Tensor] = [x for x in known if isinstance(x, Variable)]
+            given = {*feeds, *variables}
+            if any(not x.inputs and x.value is None and x not in given for x in known):
+                raise ValueError("[run] a placeholder is needed that is not fed")
             program = Program([*feeds, *variables], fetches, updates)
             self.loaded[key] = variables, self.executor(program)
         variables, loaded = self.loaded[key]
-        given = [np.ascontiguousarray(array, np.float32) for array in feeds.values()]
-        return loaded([*given, *(self.content(variable) for variable in variables)])
+        arrays = [np.ascontiguousarray(array, np.float32) for array in feeds.values()]
+        for x, array in zip(feeds, arrays, strict=True):
+            if x.shape != array.shape:
+                raise ValueError(f"[run] a placeholder of shape {x.shape} is fed {array.shape}")
+        return loaded([*arrays, *(self.content(variable) for variable in variables)])
 
     def content(self, variable: Any) -> Array:
         return self.contents.setdefault(variable, variable.initial.copy())
