@@ -50,6 +50,7 @@ IMPORTERS_BY_NAME: dict[str, str] = {
     "__init__": "tf.keras, tf.data and the namespaces load when they are first used",
     "namespaces": "a namespace loads when it is first used",
     "v1": "a namespace loads when it is first used",
+    "keras": "layers, models, losses load when they are first used",
     "keras.registry": "a saved configuration names classes that build on the registry",
     "oneshot.extras": "the optional packages of the application, with a hint how to install them",
 }
