@@ -17,6 +17,8 @@ import pytest
 
 from slipstream.primitives import REGISTRY
 
+pytestmark = pytest.mark.smoke
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = "slipstream"
 
