@@ -360,7 +360,7 @@ class Session:
             program = Program([*feeds, *variables], fetches, updates)
             self.loaded[key] = variables, self.executor(program)
         variables, loaded = self.loaded[key]
-        arrays = [np.ascontiguousarray(array, np.float32) for array in feeds.values()]
+        arrays = [np.asarray(array, np.float32, order="C") for array in feeds.values()]
         for x, array in zip(feeds, arrays, strict=True):
             if x.shape != array.shape:
                 raise ValueError(f"[run] a placeholder of shape {x.shape} is fed {array.shape}")

@@ -109,6 +109,16 @@ def test_new_contents_are_computed_from_old_ones(tutorial: ModuleType, executor:
     np.testing.assert_array_equal(session.contents[b], [4, 6])
 
 
+@pytest.mark.parametrize("executor", ["interpreted", "compiled"])
+def test_a_number_and_a_transposed_view_can_be_fed(tutorial: ModuleType, executor: str) -> None:
+    with tutorial.drawing():
+        x, factor = tutorial.placeholder(3, 2), tutorial.placeholder()
+        scaled = x * factor
+    given = np.arange(6.0).reshape(2, 3).T
+    (found,) = tutorial.Session(getattr(tutorial, executor)).run([scaled], {x: given, factor: 2.0})
+    np.testing.assert_array_equal(found, given * 2)
+
+
 def test_errors_come_before_memory_is_touched(tutorial: ModuleType) -> None:
     session = tutorial.Session(tutorial.compiled)
     with tutorial.drawing():

@@ -54,6 +54,7 @@ IMPORTERS_BY_NAME: dict[str, str] = {
     "v1": "a namespace loads when it is first used",
     "keras": "layers, models, losses load when they are first used",
     "keras.registry": "a saved configuration names classes that build on the registry",
+    "keras.layers.operation": "a saved model names the operations it is made of",
     "oneshot.extras": "the optional packages of the application, with a hint how to install them",
 }
 
