@@ -19,6 +19,7 @@ from slipstream.ops.array import (
     rank,
     sequence_mask,
     shape,
+    shape_n,
     size,
     stop_gradient,
     zeros,
@@ -54,14 +55,8 @@ from slipstream.ops.indexing import (
     boolean_mask,
     gather,
     gather_nd,
-    scatter_nd,
     slice,
     strided_slice,
-    tensor_scatter_nd_add,
-    tensor_scatter_nd_max,
-    tensor_scatter_nd_min,
-    tensor_scatter_nd_sub,
-    tensor_scatter_nd_update,
     where,
 )
 from slipstream.ops.linalg import (
@@ -130,6 +125,20 @@ from slipstream.ops.normalization import (
     clip_by_global_norm,
     clip_by_norm,
 )
+from slipstream.ops.partition import (
+    dynamic_partition,
+    dynamic_stitch,
+    setdiff1d,
+    unravel_index,
+)
+from slipstream.ops.scattering import (
+    scatter_nd,
+    tensor_scatter_nd_add,
+    tensor_scatter_nd_max,
+    tensor_scatter_nd_min,
+    tensor_scatter_nd_sub,
+    tensor_scatter_nd_update,
+)
 from slipstream.ops.shaping import (
     broadcast_dynamic_shape,
     broadcast_static_shape,
@@ -140,6 +149,7 @@ from slipstream.ops.shaping import (
     repeat,
     reshape,
     reverse,
+    reverse_sequence,
     roll,
     split,
     squeeze,

@@ -7,9 +7,11 @@ from typing import Any
 import numpy as np
 
 from slipstream.errors import InvalidArgumentError, message
-from slipstream.ir.dtypes import as_dtype, float32, int32
+from slipstream.ir.dtypes import as_dtype, float32, float64, int32
 from slipstream.ir.types import Shape, TensorType
+from slipstream.ops.axes import axis_of
 from slipstream.primitives.base import REGISTRY
+from slipstream.primitives.indexing import able_to_hold
 from slipstream.primitives.operand import constant as known
 from slipstream.primitives.operand import full
 from slipstream.runtime.convert import TensorLike, as_array, convert, convert_together
@@ -27,8 +29,8 @@ def sizes_of(operation: str, shape: Any) -> Shape:
                 message(operation, "the shape depends on values that are not known while tracing")
             )
         return tuple(int(n) for n in array.reshape(-1))
-    if isinstance(shape, (int, np.integer)):
-        return (int(shape),)
+    if isinstance(shape, (int, np.integer, np.ndarray)):
+        return tuple(int(n) for n in np.reshape(shape, -1))
     return tuple(-1 if n is None else int(number_of(operation, n)) for n in shape)
 
 
@@ -137,37 +139,55 @@ def eye(
 
 
 @operation
-def range(*args: Any, delta: Any = 1, dtype: Any = None, name: str | None = None) -> Any:
+def range(
+    start: Any, limit: Any = None, delta: Any = 1, dtype: Any = None, name: str | None = None
+) -> Any:
     """Numbers from start (0) to before limit by delta: range(limit) or range(start, limit, delta).
+
+    Of int32, int64, float32 or float64, the widest of the arguments, unless `dtype` says.
+    InvalidArgumentError if delta leads away from the limit.
 
     >>> range(3, 18, 3).numpy().tolist()
     [3, 6, 9, 12, 15]
     """
-    parts = (0, args[0], delta) if len(args) == 1 else (*args, delta)[:3]
-    values = [constant_value(t) for t in convert_together(*parts, dtype=dtype)]
+    first, last = (0, start) if limit is None else (start, limit)
+    values = [constant_value(convert(part)) for part in (first, last, delta)]
     if any(v is None for v in values):
         raise InvalidArgumentError(
             message("range", "the length depends on values that are not known while tracing")
         )
-    kind = values[0].dtype
-    start, limit, step = (v.reshape(())[()] for v in values)
-    if step == 0:
-        raise InvalidArgumentError(message("range", "delta is zero"))
-    return known(np.arange(start, limit, step).astype(kind))
+    kind = np.result_type(*values) if dtype is None else as_dtype(dtype).numpy
+    if dtype is None and any(v.dtype == np.float32 for v in values):
+        kind = np.result_type(*(v.dtype for v in values if v.dtype.kind == "f"))
+    begin, end, step = (v.astype(kind).reshape(())[()] for v in values)
+    if step == 0 or (end < begin if step > 0 else begin < end):
+        text = "delta is zero, or leads away from the limit"
+        raise InvalidArgumentError(
+            message("range", text, received={"start": begin, "limit": end, "delta": step})
+        )
+    return known(np.arange(begin, end, step).astype(kind))
 
 
 @operation
 def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int = 0) -> Any:
-    """`num` evenly spaced numbers from start to stop, both included, along a new axis."""
+    """`num` evenly spaced numbers from start to stop, both included, along a new axis.
+
+    start and stop broadcast; integers become float64.
+
+    >>> linspace(0.0, 1.0, 5).numpy().tolist()
+    [0.0, 0.25, 0.5, 0.75, 1.0]
+    """
     start, stop = convert_together(start, stop)
+    if start.dtype.is_integer:
+        start, stop = (REGISTRY["cast"](x, dtype=float64) for x in (start, stop))
     count = number_of("linspace", num)
     if count < 1:
         raise ValueError(f"num must be positive, not {count}")
     shape = np.broadcast_shapes(start.type.shape, stop.type.shape)
-    place = axis % (len(shape) + 1)
+    place = axis_of(axis, len(shape) + 1, "linspace")
     weights = (np.arange(count) / max(1, count - 1)).astype(start.dtype.numpy)
     column = known(weights.reshape([-1 if i == place else 1 for i in np.arange(len(shape) + 1)]))
-    spread = tuple(n for i, n in enumerate((*shape[:place], 1, *shape[place:])))
+    spread = (*shape[:place], 1, *shape[place:])
     first = REGISTRY["reshape"](REGISTRY["broadcast_to"](start, shape=shape), shape=spread)
     last = REGISTRY["reshape"](REGISTRY["broadcast_to"](stop, shape=shape), shape=spread)
     return first * (1 - column) + last * column
@@ -177,6 +197,12 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int
 def shape(input: Any, out_type: Any = "int32", name: str | None = None) -> Any:
     """The sizes of a tensor, as a tensor."""
     return known(np.array(convert(input).type.shape, as_dtype(out_type).numpy))
+
+
+@operation
+def shape_n(input: Any, out_type: Any = "int32", name: str | None = None) -> list[Any]:
+    """The sizes of each of several tensors."""
+    return [shape(x, out_type) for x in input]
 
 
 @operation
@@ -215,6 +241,15 @@ def ensure_shape(x: Any, shape: Any, name: str | None = None) -> Any:
     return x
 
 
+def _integers(operation: str, value: Any) -> Any:
+    tensor = convert(value)
+    if not tensor.dtype.is_integer:
+        raise InvalidArgumentError(
+            message(operation, "these must be integers", received={"value": tensor.type})
+        )
+    return tensor
+
+
 @operation
 def one_hot(
     indices: Any, depth: Any, on_value: Any = None, off_value: Any = None, axis: int | None = None,
@@ -222,15 +257,21 @@ def one_hot(
 ) -> Any:  # fmt: skip
     """on_value (1) where the new axis has the index, off_value (0) elsewhere.
 
+    The new axis of size `depth` is the last, unless `axis` says. An index outside [0, depth) is
+    nowhere on. Of the dtype of the values if any is given, else float32.
+
     >>> one_hot([2, 0], 3).numpy().tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    indices = convert(indices)
     count = number_of("one_hot", depth)
+    indices = able_to_hold(_integers("one_hot", indices), count)
     given = [v for v in (on_value, off_value) if v is not None]
     kind = as_dtype(dtype) if dtype is not None else convert(given[0]).dtype if given else float32
-    on, off = (convert(d if v is None else v, kind) for v, d in ((on_value, 1), (off_value, 0)))
-    place = indices.ndim if axis in (None, -1) else int(axis)
+    on, off = (
+        known(np.asarray(default, kind.numpy)) if value is None else convert(value, kind)
+        for value, default in ((on_value, 1), (off_value, 0))
+    )
+    place = axis_of(-1 if axis is None else axis, indices.ndim + 1, "one_hot")
     spread = (*indices.type.shape[:place], 1, *indices.type.shape[place:])
     full_shape = (*indices.type.shape[:place], count, *indices.type.shape[place:])
     numbers = REGISTRY["iota"](shape=full_shape, axis=place, dtype=indices.dtype)
@@ -261,7 +302,7 @@ def sequence_mask(
     lengths: Any, maxlen: Any = None, dtype: Any = "bool", name: str | None = None
 ) -> Any:
     """[*lengths.shape, maxlen]: whether each place comes before the length."""
-    lengths = convert(lengths)
+    lengths = _integers("sequence_mask", lengths)
     if maxlen is None:
         array = constant_value(lengths)
         if array is None:
@@ -271,6 +312,7 @@ def sequence_mask(
             )  # fmt: skip
         maxlen = array.max(initial=0)
     count = number_of("sequence_mask", maxlen)
+    lengths = able_to_hold(lengths, count)
     full_shape = (*lengths.type.shape, count)
     numbers = REGISTRY["iota"](shape=full_shape, axis=lengths.ndim, dtype=lengths.dtype)
     column = REGISTRY["reshape"](lengths, shape=(*lengths.type.shape, 1))

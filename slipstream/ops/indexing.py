@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 
 from slipstream.errors import InvalidArgumentError, message
-from slipstream.ir.dtypes import bool_
-from slipstream.ir.types import TensorType
+from slipstream.ir.dtypes import as_dtype, bool_
+from slipstream.ir.types import Shape
 from slipstream.ops.array import sizes_of
 from slipstream.ops.axes import axis_of
 from slipstream.primitives import structure
-from slipstream.primitives.base import REGISTRY
+from slipstream.primitives.base import REGISTRY, misfit
+from slipstream.primitives.dynamic_slice import dynamic_slice
 from slipstream.primitives.indexing import batched_indices
-from slipstream.primitives.operand import zeros
 from slipstream.runtime.convert import TensorLike, convert, convert_together
 from slipstream.runtime.dispatch import operation
 from slipstream.runtime.operators import Operators
@@ -23,27 +23,79 @@ from slipstream.runtime.tensor import constant_value
 
 @operation
 def getitem(tensor: Any, key: Any) -> Any:
-    """tensor[key] with Python's indexing: numbers, slices, `...`, None, tensors as indices.
+    """tensor[key] with Python's indexing: integers, slices, `...`, None, scalar integer tensors.
 
     A boolean tensor (alone, as the key) picks the elements where it holds; that is eager only, for
-    the result's size
-    depends on values.
+    the size of the result depends on values. A place outside the tensor is an
+    InvalidArgumentError; slices are cut off at its ends, as Python's are.
     """
-    mask = key if _is_mask(key) else None
-    if mask is not None:
-        return boolean_mask(tensor, mask)
-    parts = _expanded(key if isinstance(key, tuple) else (key,), tensor.ndim)
-    x = tensor
-    axis = 0
-    for part in parts:
+    x = convert(tensor)
+    if _is_mask(key):
+        return boolean_mask(x, key)
+    selection = _Selection(x.type.shape)
+    for part in _expanded(key if isinstance(key, tuple) else (key,), x.ndim):
+        selection.take(part)
+    return selection.of(x)
+
+
+class _Selection:
+    """What a key takes: one slice of all axes, one reversal, one reshape, and then the gathers."""
+
+    def __init__(self, sizes: Shape) -> None:
+        self.sizes, self.axis = sizes, 0
+        self.bounds: list[tuple[int, int, int]] = []  # an axis of the tensor
+        self.reversed: list[int] = []  # axes of the tensor
+        self.shape: list[int] = []  # of the result, before the gathers
+        self.gathers: list[tuple[int, Any]] = []  # axis of the result, index
+
+    def take(self, part: Any) -> None:
+        """The next part of the key, which takes up the next axis unless it is None."""
         if part is None:
-            x = structure.reshape(x, shape=(*x.type.shape[:axis], 1, *x.type.shape[axis:]))
-            axis += 1
-        elif isinstance(part, _span):
-            x, axis = _sliced(x, axis, part), axis + 1
+            self.shape.append(1)
+            return
+        if isinstance(part, _span):
+            self._take_span(part)
         else:
-            x = _picked(x, axis, part)
-    return x
+            self._take_place(part)
+        self.axis += 1
+
+    def _take_span(self, part: Any) -> None:
+        numbers = range(*_known_span(part).indices(self.sizes[self.axis]))
+        self.shape.append(len(numbers))
+        if not numbers:
+            self.bounds.append((0, 0, 1))
+            return
+        if numbers.step < 0:
+            numbers = numbers[::-1]
+            self.reversed.append(self.axis)
+        self.bounds.append((numbers[0], numbers[-1] + 1, numbers.step))
+
+    def _take_place(self, index: Any) -> None:
+        size = self.sizes[self.axis]
+        place = _known_place(index)
+        if place is None:  # one that is known only when the program runs
+            self.gathers.append((len(self.shape), convert(index)))
+            self.shape.append(size)
+            self.bounds.append((0, size, 1))
+        elif -size <= place < size:
+            self.bounds.append((place % size, place % size + 1, 1))
+        else:
+            text = f"slice index {place} of dimension {self.axis} out of bounds"
+            raise misfit("getitem", text, f"[{-size}, {size})", tensor=f"shape {self.sizes}")
+
+    def of(self, x: Any) -> Any:
+        """The selection from a tensor of these sizes."""
+        starts, stops, steps = zip(*self.bounds, strict=True) if self.bounds else ((), (), ())
+        if (*starts, *stops, *steps) != (*(0 for _ in starts), *self.sizes, *(1 for _ in steps)):
+            x = structure.slice_(x, starts=starts, stops=stops, steps=steps)
+        if self.reversed:
+            x = structure.reverse(x, axes=tuple(self.reversed))
+        if x.type.shape != tuple(self.shape):
+            x = structure.reshape(x, shape=tuple(self.shape))
+        for axis, index in reversed(self.gathers):
+            wrapped = REGISTRY["select"](index < 0, index + x.type.shape[axis], index)
+            x = REGISTRY["gather"](x, wrapped, axis=axis, batch_dims=0)
+        return x
 
 
 def _is_mask(key: Any) -> bool:
@@ -55,11 +107,8 @@ def _expanded(key: tuple[Any, ...], rank: int) -> list[Any]:
     """One part an axis, None for new axes; `...` and what is left out are full slices."""
     used = sum(part is not None and part is not Ellipsis for part in key)
     if used > rank:
-        raise InvalidArgumentError(
-            message(
-                "getitem", f"Index out of range using input dim {rank}; input has only {rank} dims"
-            )
-        )
+        text = f"Index out of range using input dim {rank}; input has only {rank} dims"
+        raise misfit("getitem", text)
     fill = [_span(None)] * (rank - used)
     places = [i for i, part in enumerate(key) if part is Ellipsis]
     if len(places) > 1:
@@ -67,6 +116,13 @@ def _expanded(key: tuple[Any, ...], rank: int) -> list[Any]:
     if not places:
         return [*key, *fill]
     return [*key[: places[0]], *fill, *key[places[0] + 1 :]]
+
+
+def _known_span(part: Any) -> Any:
+    step = _bound(part.step)
+    if step == 0:
+        raise misfit("getitem", "the step of a slice is zero")
+    return _span(_bound(part.start), _bound(part.stop), step)
 
 
 def _bound(value: Any) -> int | None:
@@ -85,66 +141,19 @@ def _bound(value: Any) -> int | None:
     return int(array.reshape(()))
 
 
-def _sliced(x: Any, axis: int, part: Any) -> Any:
-    step = _bound(part.step)
-    if step == 0:
-        raise ValueError("slice step cannot be zero")
-    bounds = _span(_bound(part.start), _bound(part.stop), step)
-    numbers = range(*bounds.indices(x.type.shape[axis]))
-    if numbers == range(x.type.shape[axis]):
-        return x
-    if not len(numbers):
-        return _along(x, axis, 0, 0, 1)
-    if numbers.step > 0:
-        return _along(x, axis, numbers[0], numbers[-1] + 1, numbers.step)
-    forward = _along(x, axis, numbers[-1], numbers[0] + 1, -numbers.step)
-    return structure.reverse(forward, axes=(axis,))
-
-
-def _along(x: Any, axis: int, start: int, stop: int, step: int) -> Any:
-    rank = x.ndim
-    return structure.slice_(
-        x,
-        starts=tuple(start if i == axis else 0 for i in range(rank)),
-        stops=tuple(stop if i == axis else n for i, n in enumerate(x.type.shape)),
-        steps=tuple(step if i == axis else 1 for i in range(rank)),
-    )
-
-
-def _picked(x: Any, axis: int, index: Any) -> Any:
-    """One place along an axis, which goes; a tensor of indices puts its own axes there."""
-    size = x.type.shape[axis]
-    known = _known_index(index)
-    if known is not None:
-        if not -size <= known < size:
-            raise InvalidArgumentError(
-                message(
-                    "getitem", f"slice index {known} of dimension {axis} out of bounds",
-                    received={"tensor": x.type},
-                )
-            )  # fmt: skip
-        place = known % size
-        kept = (*x.type.shape[:axis], *x.type.shape[axis + 1 :])
-        return structure.reshape(_along(x, axis, place, place + 1, 1), shape=kept)
-    indices = convert(index)
-    if not indices.dtype.is_integer:
+def _known_place(index: Any) -> int | None:
+    """An index as a number; None for a scalar integer tensor whose value comes later."""
+    if isinstance(index, (int, np.integer)) and not isinstance(index, bool):
+        return int(index)
+    dtype = getattr(index, "dtype", None)
+    scalar = dtype is not None and not getattr(index, "ndim", len(index.shape))
+    if not scalar or not as_dtype(dtype).is_integer:
         raise TypeError(
             "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
-            f"integer tensors are valid indices, got {index!r}"
+            f"integer tensors are valid indices, got {index!r}; try tf.gather for several"
         )
-    wrapped = REGISTRY["select"](indices < 0, indices + size, indices)
-    return REGISTRY["gather"](x, wrapped, axis=axis, batch_dims=0)
-
-
-def _known_index(index: Any) -> int | None:
-    if isinstance(index, (bool, np.bool_)):
-        raise TypeError(f"{index!r} is no index")
-    if isinstance(index, (int, np.integer)):
-        return int(index)
-    array = constant_value(index) if isinstance(index, TensorLike) else None
-    return (
-        int(array) if array is not None and not array.shape and array.dtype.kind in "iu" else None
-    )
+    array = constant_value(convert(index))
+    return None if array is None else int(array)
 
 
 Operators.hooks["getitem"] = getitem
@@ -153,9 +162,22 @@ _span = slice  # Python's own, which the function below takes the name of
 
 @operation
 def slice(input_: Any, begin: Any, size: Any, name: str | None = None) -> Any:
-    """input_[begin : begin + size] on every axis; a size of -1 goes to the end."""
-    x = convert(input_)
-    starts, lengths = sizes_of("slice", begin), sizes_of("slice", size)
+    """input_[begin : begin + size] on every axis; a size of -1 goes to the end.
+
+    While tracing `begin` may depend on values; `size` may not, and then has no -1.
+
+    >>> slice([10, 20, 30, 40], [1], [2]).numpy().tolist()
+    [20, 30]
+    """
+    x, first = convert(input_), convert(begin)
+    lengths = sizes_of("slice", size)
+    if len(lengths) != x.ndim or first.type.shape != (x.ndim,):
+        text = "one begin and one size an axis are needed"
+        raise misfit("slice", text, input=x.type, begin=first.type, size=lengths)
+    known = constant_value(first)
+    if known is None:
+        return dynamic_slice(x, first, sizes=lengths)
+    starts = tuple(known.tolist())
     stops = tuple(
         n if length == -1 else start + length
         for start, length, n in zip(starts, lengths, x.type.shape, strict=True)
@@ -169,9 +191,19 @@ def strided_slice(
     ellipsis_mask: int = 0, new_axis_mask: int = 0, shrink_axis_mask: int = 0, var: Any = None,
     name: str | None = None,
 ) -> Any:  # fmt: skip
-    """Python's indexing spelled out; bit i of a mask says what the i-th entry is."""
+    """Python's indexing spelled out, an entry a part of the key; bit i of a mask is of entry i.
+
+    begin_mask, end_mask: the bound is left out. ellipsis_mask: `...`. new_axis_mask: a new axis.
+    shrink_axis_mask: the place `begin`, whose axis goes.
+
+    >>> strided_slice([1, 2, 3, 4], [-1], [-5], [-2]).numpy().tolist()
+    [4, 2]
+    """
     starts, stops = sizes_of("strided_slice", begin), sizes_of("strided_slice", end)
     steps = (1,) * len(starts) if strides is None else sizes_of("strided_slice", strides)
+    if not len(starts) == len(stops) == len(steps):
+        text = "begin, end and strides have different lengths"
+        raise misfit("strided_slice", text, begin=starts, end=stops, strides=steps)
     key: list[Any] = []
     for i, (start, stop, step) in enumerate(zip(starts, stops, steps, strict=True)):
         bit = 1 << i
@@ -192,9 +224,16 @@ def gather(
     params: Any, indices: Any, validate_indices: Any = None, axis: Any = None, batch_dims: int = 0,
     name: str | None = None,
 ) -> Any:  # fmt: skip
-    """Slices of `params` along an axis (the first after the batch dimensions) by their indices."""
+    """Slices of `params` along an axis (the first after the batch dimensions) by their indices.
+
+    Shape: params.shape[:axis] + indices.shape[batch_dims:] + params.shape[axis + 1:]. An index
+    outside the axis is an InvalidArgumentError.
+
+    >>> gather([10, 20, 30], [2, 0]).numpy().tolist()
+    [30, 10]
+    """
     x, indices = convert(params), convert(indices)
-    batch = batch_dims % (indices.ndim + 1) if batch_dims < 0 else batch_dims
+    batch = batch_dims + indices.ndim if batch_dims < 0 else batch_dims
     place = batch if axis is None else axis_of(axis, x.ndim, "gather")
     return REGISTRY["gather"](x, indices, axis=place, batch_dims=batch)
 
@@ -204,50 +243,6 @@ def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None =
     """params[i, j, ...] for each index vector (i, j, ...) along the last axis of `indices`."""
     x, indices = convert(params), convert(indices)
     return REGISTRY["gather_nd"](x, batched_indices(indices, int(batch_dims)))
-
-
-@operation
-def scatter_nd(indices: Any, updates: Any, shape: Any, name: str | None = None) -> Any:
-    """Zeros of a shape with updates added at index vectors."""
-    updates = convert(updates)
-    empty = zeros(TensorType(sizes_of("scatter_nd", shape), updates.dtype))
-    return REGISTRY["scatter_nd_add"](empty, convert(indices), updates)
-
-
-def _scattered(primitive: str, tensor: Any, indices: Any, updates: Any) -> Any:
-    tensor, updates = convert_together(tensor, updates)
-    return REGISTRY[primitive](tensor, convert(indices), updates)
-
-
-@operation
-def tensor_scatter_nd_update(tensor: Any, indices: Any, updates: Any, name: Any = None) -> Any:
-    """The tensor with updates in place at index vectors."""
-    return _scattered("scatter_nd_update", tensor, indices, updates)
-
-
-@operation
-def tensor_scatter_nd_add(tensor: Any, indices: Any, updates: Any, name: Any = None) -> Any:
-    """The tensor with updates added at index vectors."""
-    return _scattered("scatter_nd_add", tensor, indices, updates)
-
-
-@operation
-def tensor_scatter_nd_sub(tensor: Any, indices: Any, updates: Any, name: Any = None) -> Any:
-    """The tensor with updates subtracted at index vectors."""
-    tensor, updates = convert_together(tensor, updates)
-    return REGISTRY["scatter_nd_add"](tensor, convert(indices), -updates)
-
-
-@operation
-def tensor_scatter_nd_max(tensor: Any, indices: Any, updates: Any, name: Any = None) -> Any:
-    """The larger of the tensor and the updates at index vectors."""
-    return _scattered("scatter_nd_max", tensor, indices, updates)
-
-
-@operation
-def tensor_scatter_nd_min(tensor: Any, indices: Any, updates: Any, name: Any = None) -> Any:
-    """The smaller of the tensor and the updates at index vectors."""
-    return _scattered("scatter_nd_min", tensor, indices, updates)
 
 
 def known_array(name: str, tensor: Any) -> Any:
@@ -265,7 +260,13 @@ def known_array(name: str, tensor: Any) -> Any:
 
 @operation
 def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None) -> Any:
-    """x where the condition holds, else y; without both, the int64 indices where it holds."""
+    """x where the condition holds, else y; without both, the int64 indices where it holds.
+
+    The three broadcast. The indices [n, rank] are eager only, for n depends on values.
+
+    >>> where([True, False], [1, 2], 0).numpy().tolist()
+    [1, 0]
+    """
     condition = convert(condition)
     if (x is None) != (y is None):
         raise ValueError("x and y must both be non-None or both be None.")

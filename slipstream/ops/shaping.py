@@ -8,24 +8,15 @@ from typing import Any
 import numpy as np
 
 from slipstream.errors import InvalidArgumentError, message
-from slipstream.ops.array import number_of, sizes_of
+from slipstream.ops.array import sizes_of
+from slipstream.ops.axes import axis_of, known
 from slipstream.primitives import structure
-from slipstream.primitives.base import REGISTRY
+from slipstream.primitives.base import REGISTRY, misfit
+from slipstream.primitives.indexing import able_to_hold
 from slipstream.primitives.structure import slice_along
 from slipstream.runtime.convert import convert, convert_together
 from slipstream.runtime.dispatch import operation
 from slipstream.runtime.shape import TensorShape
-
-
-def axis_of(operation: str, axis: Any, rank: int) -> int:
-    """An axis counted from the front; InvalidArgumentError outside [-rank, rank)."""
-    number = number_of(operation, axis)
-    if not -rank <= number < rank:
-        raise InvalidArgumentError(
-            message(operation, "there is no such axis", expected=f"[-{rank}, {rank})",
-                    received={"axis": number})
-        )  # fmt: skip
-    return number % rank
 
 
 @operation
@@ -44,7 +35,8 @@ def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str | Non
     a = convert(a)
     rank = a.ndim
     order = range(rank - 1, -1, -1) if perm is None else sizes_of("transpose", perm)
-    moved = structure.transpose(a, permutation=tuple(i % rank if rank else i for i in order))
+    order = tuple(i + rank if -rank <= i < 0 else i for i in order)
+    moved = structure.transpose(a, permutation=order)
     return REGISTRY["conjugate"](moved) if conjugate and a.dtype.is_complex else moved
 
 
@@ -52,7 +44,7 @@ def transpose(a: Any, perm: Any = None, conjugate: bool = False, name: str | Non
 def expand_dims(input: Any, axis: Any, name: str | None = None) -> Any:
     """A new axis of size 1 at a place."""
     x = convert(input)
-    place = axis_of("expand_dims", axis, x.ndim + 1)
+    place = axis_of(axis, x.ndim + 1, "expand_dims")
     return structure.reshape(x, shape=(*x.type.shape[:place], 1, *x.type.shape[place:]))
 
 
@@ -62,7 +54,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
     x = convert(input)
     if axis is None or (isinstance(axis, (list, tuple)) and not axis):
         return structure.reshape(x, shape=tuple(n for n in x.type.shape if n != 1))
-    chosen = {axis_of("squeeze", a, x.ndim) for a in np.atleast_1d(axis)}
+    chosen = {axis_of(a, x.ndim, "squeeze") for a in np.atleast_1d(axis)}
     for place in chosen:
         if x.type.shape[place] != 1:
             raise InvalidArgumentError(
@@ -77,7 +69,9 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
 def concat(values: Any, axis: Any, name: str | None = None) -> Any:
     """The tensors one after the other along an axis."""
     tensors = convert_together(*values) if isinstance(values, (list, tuple)) else [convert(values)]
-    place = axis_of("concat", axis, tensors[0].ndim)
+    if not tensors:
+        raise ValueError("[concat] there are no tensors; expected at least one")
+    place = axis_of(axis, tensors[0].ndim, "concat")
     return structure.concat(*tensors, axis=place) if len(tensors) > 1 else tensors[0]
 
 
@@ -86,12 +80,14 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
     """Tensors of one shape along a new axis."""
     tensors = convert_together(*values) if isinstance(values, (list, tuple)) else list(values)
     shapes = {t.type.shape for t in tensors}
+    if not tensors:
+        raise ValueError("[stack] there are no tensors; expected at least one")
     if len(shapes) > 1:
         raise InvalidArgumentError(
             message("stack", "Shapes of all inputs must match",
                     received={"shapes": sorted(shapes)})
         )  # fmt: skip
-    place = axis_of("stack", axis, tensors[0].ndim + 1)
+    place = axis_of(axis, tensors[0].ndim + 1, "stack")
     shape = tensors[0].type.shape
     wide = [structure.reshape(t, shape=(*shape[:place], 1, *shape[place:])) for t in tensors]
     return structure.concat(*wide, axis=place) if len(wide) > 1 else wide[0]
@@ -101,13 +97,30 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
 def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unstack") -> list[Any]:
     """The slices along an axis, without it."""
     value = convert(value)
-    place = axis_of("unstack", axis, value.ndim)
+    place = axis_of(axis, value.ndim, "unstack")
     count = value.type.shape[place]
     if num is not None and num != count:
         raise ValueError(f"Dimension must be {num} but is {count} for 'unstack'")
     rest = (*value.type.shape[:place], *value.type.shape[place + 1 :])
     parts = (slice_along(value, place, i, i + 1) for i in range(count))
     return [structure.reshape(part, shape=rest) for part in parts]
+
+
+def _part_sizes(total: int, wanted: Any) -> list[int]:
+    """The sizes of parts that fill an axis: so many equal ones, or as given with one -1."""
+    if not wanted.ndim:
+        count = int(wanted)
+        if count < 1 or total % count:
+            text = f"{count} parts do not divide the axis of size {total} evenly"
+            raise misfit("split", text)
+        return [total // count] * count
+    sizes = [int(n) for n in wanted]
+    if -1 in sizes:
+        sizes[sizes.index(-1)] = total - sum(sizes) - 1
+    if sum(sizes) != total or min(sizes, default=0) < 0:
+        text = f"the sizes do not add up to the axis of size {total}"
+        raise misfit("split", text, sizes=wanted.tolist())
+    return sizes
 
 
 @operation
@@ -117,24 +130,8 @@ def split(
 ) -> list[Any]:  # fmt: skip
     """Parts along an axis: equal ones by their number, or of given sizes (one may be -1)."""
     value = convert(value)
-    place = axis_of("split", axis, value.ndim)
-    total = value.type.shape[place]
-    if isinstance(num_or_size_splits, (int, np.integer)):
-        if total % num_or_size_splits:
-            raise InvalidArgumentError(
-                message("split", f"{num_or_size_splits} parts do not divide the axis evenly",
-                        received={"value": value.type, "axis": place})
-            )  # fmt: skip
-        sizes = [total // int(num_or_size_splits)] * int(num_or_size_splits)
-    else:
-        sizes = list(sizes_of("split", num_or_size_splits))
-        if -1 in sizes:
-            sizes[sizes.index(-1)] = total - sum(sizes) - 1
-    if sum(sizes) != total or min(sizes, default=0) < 0:
-        raise InvalidArgumentError(
-            message("split", "the sizes do not add up to the axis",
-                    received={"sizes": sizes, "value": value.type})
-        )  # fmt: skip
+    place = axis_of(axis, value.ndim, "split")
+    sizes = _part_sizes(value.type.shape[place], known(num_or_size_splits, "split", "the split"))
     starts = np.cumsum([0, *sizes]).tolist()
     return [slice_along(value, place, a, b) for a, b in itertools.pairwise(starts)]
 
@@ -162,9 +159,11 @@ def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) 
     x = convert(input)
     if axis is None:
         x, axis = structure.reshape(x, shape=(-1,)), 0
-    place = axis_of("repeat", axis, x.ndim)
-    counts = sizes_of("repeat", repeats)
-    numbers = np.repeat(np.arange(x.type.shape[place]), counts[0] if len(counts) == 1 else counts)
+    place = axis_of(axis, x.ndim, "repeat")
+    counts, size = sizes_of("repeat", repeats), x.type.shape[place]
+    if len(counts) not in (1, size) or min(counts, default=0) < 0:
+        raise misfit("repeat", f"not one count for each of {size}", repeats=counts, input=x.type)
+    numbers = np.repeat(np.arange(size), counts[0] if len(counts) == 1 else counts)
     return REGISTRY["gather"](x, convert(numbers.astype(np.int32)), axis=place, batch_dims=0)
 
 
@@ -175,8 +174,23 @@ def broadcast_to(input: Any, shape: Any, name: str | None = None) -> Any:
 
 
 def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
-    """The shape that both shapes broadcast to."""
-    return TensorShape(np.broadcast_shapes(tuple(shape_x), tuple(shape_y)))
+    """The shape that both shapes broadcast to; ValueError if there is none. Sizes may be None.
+
+    >>> broadcast_static_shape(TensorShape([2, None]), TensorShape([3]))
+    TensorShape([2, 3])
+    """
+    x, y = tuple(TensorShape(shape_x)), tuple(TensorShape(shape_y))
+    pairs = list(itertools.zip_longest(reversed(x), reversed(y), fillvalue=1))
+    for a, b in pairs:
+        if a != b and None not in (a, b) and 1 not in (a, b):
+            raise ValueError(f"Incompatible shapes for broadcasting: {x} and {y}")
+    return TensorShape(reversed([_broadcast_size(a, b) for a, b in pairs]))
+
+
+def _broadcast_size(a: int | None, b: int | None) -> int | None:
+    """The size both broadcast to: an unknown one is the other, if that is known not to be 1."""
+    sizes = [n for n in (a, b) if n != 1]
+    return next((n for n in sizes if n is not None), sizes[0] if sizes else 1)
 
 
 @operation
@@ -196,14 +210,11 @@ def pad(
     REFLECT leaves out the border in its mirror image, SYMMETRIC repeats it.
     """
     x = convert(tensor)
-    given = np.array(
-        sizes_of("pad", np.ravel(paddings) if not hasattr(paddings, "dtype") else paddings)
-    )
-    if given.size != 2 * x.ndim:
-        raise InvalidArgumentError(
-            message("pad", "paddings must have shape [rank, 2]", received={"tensor": x.type})
-        )
-    pairs = given.reshape(-1, 2).tolist()
+    given = known(paddings, "pad", "paddings")
+    if given.shape != (x.ndim, 2) or (given < 0).any():
+        text = "paddings are a pair of numbers from 0 on an axis"
+        raise misfit("pad", text, tensor=x.type, paddings=given.tolist())
+    pairs = [(int(a), int(b)) for a, b in given]
     if mode.upper() == "CONSTANT":
         low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
         value = convert(constant_values, x.dtype)
@@ -238,7 +249,7 @@ def _mirrored(x: Any, axis: int, before: int, after: int, skip: int) -> Any:
 def reverse(tensor: Any, axis: Any, name: str | None = None) -> Any:
     """Back to front along axes."""
     x = convert(tensor)
-    axes = tuple(axis_of("reverse", a, x.ndim) for a in sizes_of("reverse", axis))
+    axes = tuple(axis_of(a, x.ndim, "reverse") for a in sizes_of("reverse", axis))
     return structure.reverse(x, axes=axes)
 
 
@@ -247,8 +258,10 @@ def roll(input: Any, shift: Any, axis: Any, name: str | None = None) -> Any:
     """Elements moved by `shift` places along axes; what falls off comes in at the other end."""
     x = convert(input)
     shifts, axes = sizes_of("roll", shift), sizes_of("roll", axis)
+    if len(shifts) != len(axes):
+        raise misfit("roll", "not one shift an axis", shift=shifts, axis=axes)
     for amount, chosen in zip(shifts, axes, strict=True):
-        place = axis_of("roll", chosen, x.ndim)
+        place = axis_of(chosen, x.ndim, "roll")
         n = x.type.shape[place]
         cut = -amount % n if n else 0
         if cut:
@@ -273,3 +286,29 @@ def matrix_transpose(a: Any, name: str | None = None, conjugate: bool = False) -
 def matrix_adjoint(matrix: Any, name: str | None = None) -> Any:
     """The last two axes exchanged, and complex numbers conjugated."""
     return matrix_transpose(matrix, conjugate=True)
+
+
+@operation
+def reverse_sequence(
+    input: Any, seq_lengths: Any, seq_axis: int | None = None, batch_axis: int | None = None,
+    name: str | None = None,
+) -> Any:  # fmt: skip
+    """The first seq_lengths[b] elements along seq_axis in reverse, for each b of batch_axis.
+
+    >>> reverse_sequence([[1, 2, 3], [4, 5, 6]], [2, 3], seq_axis=1).numpy().tolist()
+    [[2, 1, 3], [6, 5, 4]]
+    """
+    x, lengths = convert(input), convert(seq_lengths)
+    axis, batch = (axis_of(a or 0, x.ndim, "reverse_sequence") for a in (seq_axis, batch_axis))
+    if axis == batch or lengths.type.shape != (x.type.shape[batch],):
+        text = "there must be one length for each of the batch, along another axis"
+        raise misfit("reverse_sequence", text, input=x.type, seq_lengths=lengths.type)
+    size = x.type.shape[axis]
+    lengths = able_to_hold(lengths, size)
+    column = structure.reshape(lengths, shape=(lengths.type.size, 1))
+    numbers = structure.iota(shape=(lengths.type.size, size), axis=1, dtype=lengths.dtype)
+    order = REGISTRY["select"](numbers < column, column - 1 - numbers, numbers)
+    front = (batch, axis, *(i for i in np.arange(x.ndim).tolist() if i not in (batch, axis)))
+    moved = structure.transpose(x, permutation=front)
+    picked = REGISTRY["gather"](moved, order, axis=1, batch_dims=1)
+    return structure.transpose(picked, permutation=tuple(np.argsort(front).tolist()))

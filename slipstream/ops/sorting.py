@@ -11,11 +11,12 @@ from slipstream.ops.array import number_of
 from slipstream.ops.axes import axis_of
 from slipstream.ops.indexing import known_array
 from slipstream.primitives import sorting
-from slipstream.primitives.base import REGISTRY
+from slipstream.primitives.base import REGISTRY, misfit
 from slipstream.primitives.operand import constant
 from slipstream.primitives.structure import transpose
 from slipstream.runtime.convert import convert, convert_together
 from slipstream.runtime.dispatch import operation
+from slipstream.runtime.tensor import constant_value
 
 
 def _last(x: Any, axis: int) -> Any:
@@ -33,7 +34,11 @@ def _descending(direction: str) -> bool:
 
 @operation
 def sort(values: Any, axis: Any = -1, direction: str = "ASCENDING", name: str | None = None) -> Any:
-    """The elements in order along an axis."""
+    """The elements in order along an axis.
+
+    >>> sort([3.0, 1.0, 2.0], direction="DESCENDING").numpy().tolist()
+    [3.0, 2.0, 1.0]
+    """
     x = convert(values)
     place = axis_of(axis, x.ndim, "sort")
     moved = _last(x, place)
@@ -63,7 +68,11 @@ class TopK(NamedTuple):
 def top_k(
     input: Any, k: Any = 1, sorted: bool = True, index_type: Any = "int32", name: str | None = None
 ) -> TopK:
-    """The k largest of the last axis in order, and their indices; of equal ones the first."""
+    """The k largest of the last axis in order, and their indices; of equal ones the first.
+
+    >>> top_k([1, 7, 3, 7], 2).indices.numpy().tolist()
+    [1, 3]
+    """
     values, indices = sorting.top_k(convert(input), k=number_of("top_k", k))
     wanted = as_dtype(index_type)
     if wanted is not indices.dtype:
@@ -75,9 +84,15 @@ def top_k(
 def in_top_k(targets: Any, predictions: Any, k: Any, name: str | None = None) -> Any:
     """[batch]: whether fewer than k predictions [batch, classes] are larger than the target's.
 
-    False for targets that are no class, and for predictions that are not finite.
+    False for targets that are no class, and where a prediction is not finite.
+
+    >>> in_top_k([0, 1], [[0.1, 0.9], [0.1, 0.9]], 1).numpy().tolist()
+    [False, True]
     """
     scores, classes = convert(predictions), convert(targets)
+    if scores.ndim != 2 or classes.type.shape != scores.type.shape[:1]:
+        text = "not one target a row of predictions"
+        raise misfit("in_top_k", text, targets=classes.type, predictions=scores.type)
     count = scores.type.shape[1]
     valid = (classes >= 0) & (classes < count)
     safe = REGISTRY["select"](valid, classes, convert(0, classes.dtype))
@@ -85,7 +100,7 @@ def in_top_k(targets: Any, predictions: Any, k: Any, name: str | None = None) ->
     mine = sorting.along_last(scores, column)
     larger = REGISTRY["cast"](scores > mine, dtype=as_dtype("int32"))
     ahead = REGISTRY["sum"](larger, axes=(1,))
-    finite = REGISTRY["is_finite"](REGISTRY["reshape"](mine, shape=(safe.type.size,)))
+    finite = REGISTRY["all"](REGISTRY["is_finite"](scores), axes=(1,))
     return (ahead < number_of("in_top_k", k)) & valid & finite
 
 
@@ -120,6 +135,8 @@ class UniqueCounts(NamedTuple):
 def _unique(name: str, x: Any) -> tuple[Any, Any, Any]:
     """In the order of first appearance."""
     array = known_array(name, x)
+    if array.ndim != 1:
+        raise misfit(name, "this takes a vector", x=f"shape {array.shape}")
     _, first, inverse, counts = np.unique(
         array, return_index=True, return_inverse=True, return_counts=True
     )
@@ -131,7 +148,11 @@ def _unique(name: str, x: Any) -> tuple[Any, Any, Any]:
 
 @operation
 def unique(x: Any, out_idx: Any = "int32", name: str | None = None) -> Unique:
-    """The different elements of a vector as they first appear. Eager: its size is by values."""
+    """The different elements of a vector as they first appear. Eager: its size is by values.
+
+    >>> unique([4, 2, 4]).idx.numpy().tolist()
+    [0, 1, 0]
+    """
     y, idx, _ = _unique("unique", x)
     return Unique(constant(y), constant(idx.astype(as_dtype(out_idx).numpy)))
 
@@ -146,6 +167,14 @@ def unique_with_counts(x: Any, out_idx: Any = "int32", name: str | None = None) 
 
 @operation
 def invert_permutation(x: Any, name: str | None = None) -> Any:
-    """The permutation that undoes a permutation of 0 .. n - 1."""
+    """The permutation that undoes a permutation of 0 .. n - 1.
+
+    InvalidArgumentError if it is none, as far as its numbers are known.
+    """
     x = convert(x)
+    numbers = constant_value(x)
+    wrong = numbers is not None and (np.sort(numbers) != np.arange(numbers.size)).any()
+    if x.ndim != 1 or not x.dtype.is_integer or wrong:
+        shown = x.type if numbers is None else numbers.tolist()
+        raise misfit("invert_permutation", "that is no permutation of 0 .. n - 1", x=shown)
     return REGISTRY["cast"](sorting.argsort(x, descending=False), dtype=x.dtype)
