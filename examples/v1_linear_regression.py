@@ -1,4 +1,4 @@
-"""Linear regression by placeholders, a loss and GradientDescentOptimizer.minimize (TensorFlow 1)."""
+"""Linear regression by placeholders, a loss and an optimizer's `minimize` (TensorFlow 1)."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""What placeholders were for: a function of tensors, traced into one program a signature (TensorFlow 2)."""
+"""What placeholders were for: a function traced into one program a signature (TensorFlow 2)."""
 
 import numpy as np
 

@@ -30,7 +30,7 @@ def check_bounds(name: str, indices: Array, size: int) -> None:
     """InvalidArgumentError that names the first index outside [0, size)."""
     outside = (indices < 0) | (indices >= size)
     if outside.any():
-        place = np.unravel_index(int(outside.argmax()), indices.shape) if indices.ndim else ()
+        place = np.unravel_index(int(np.argmax(outside)), indices.shape) if indices.ndim else ()
         where = ",".join(str(int(i)) for i in place)
         raise misfit(
             name,

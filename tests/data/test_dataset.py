@@ -1,4 +1,4 @@
-"""Pipelines: what each stage gives, its spec, its cardinality, its printing, and that it repeats."""
+"""Pipelines: what each stage gives, its spec, cardinality and printing; that it repeats."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""GradientTape: watching, persistence, nesting, jacobians, custom derivatives, unconnected sources."""
+"""GradientTape: watching, persistence, nesting, jacobians, custom derivatives."""
 
 import numpy as np
 import pytest

@@ -70,18 +70,17 @@ def test_names(graph):
 
 def test_an_unfed_placeholder_is_named():
     x = tf.placeholder(tf.float32, [None, 2], name="x")
-    with tf.Session() as session:
-        with pytest.raises(tf.errors.InvalidArgumentError) as error:
-            session.run(x * 2.0)
+    with tf.Session() as session, pytest.raises(tf.errors.InvalidArgumentError) as error:
+        session.run(x * 2.0)
     assert "You must feed a value for placeholder tensor 'x' with dtype float" in str(error.value)
     assert "[?,2]" in str(error.value)
 
 
 def test_a_feed_of_another_shape_is_refused():
     x = tf.placeholder(tf.float32, [None, 2], name="x")
-    with tf.Session() as session:
-        with pytest.raises(ValueError, match=r"Cannot feed value of shape \(3,\) for Tensor 'x:0'"):
-            session.run(x, {x: [1.0, 2.0, 3.0]})
+    expected = r"Cannot feed value of shape \(3,\) for Tensor 'x:0'"
+    with tf.Session() as session, pytest.raises(ValueError, match=expected):
+        session.run(x, {x: [1.0, 2.0, 3.0]})
 
 
 def test_what_cannot_be_fetched_or_fed():
