@@ -12,6 +12,7 @@ from slipstream.ir.dtypes import int32
 from slipstream.ops.array import number_of, sizes_of
 from slipstream.primitives import structure
 from slipstream.primitives.base import REGISTRY, misfit
+from slipstream.primitives.indexing import taken
 from slipstream.primitives.operand import constant
 from slipstream.runtime.convert import convert
 from slipstream.runtime.dispatch import operation
@@ -68,7 +69,7 @@ def _picked(x: Any, places: Any, otherwise: Any) -> Any:
     safe = constant(np.where(outside, 0, places).astype(np.int32))
     if outside.all():
         return structure.broadcast_to(otherwise, shape=(*x.type.shape[:-1], *places.shape))
-    found = REGISTRY["gather"](x, safe, axis=x.ndim - 1, batch_dims=0)
+    found = taken(x, safe, axis=x.ndim - 1)
     return REGISTRY["select"](constant(outside), otherwise, found) if outside.any() else found
 
 

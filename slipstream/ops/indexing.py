@@ -14,7 +14,7 @@ from slipstream.ops.axes import axis_of
 from slipstream.primitives import structure
 from slipstream.primitives.base import REGISTRY, misfit
 from slipstream.primitives.dynamic_slice import dynamic_slice
-from slipstream.primitives.indexing import batched_indices
+from slipstream.primitives.indexing import batched_indices, taken
 from slipstream.runtime.convert import TensorLike, convert, convert_together
 from slipstream.runtime.dispatch import operation
 from slipstream.runtime.operators import Operators
@@ -94,7 +94,7 @@ class _Selection:
             x = structure.reshape(x, shape=tuple(self.shape))
         for axis, index in reversed(self.gathers):
             wrapped = REGISTRY["select"](index < 0, index + x.type.shape[axis], index)
-            x = REGISTRY["gather"](x, wrapped, axis=axis, batch_dims=0)
+            x = taken(x, wrapped, axis=axis)
         return x
 
 
@@ -290,4 +290,4 @@ def boolean_mask(tensor: Any, mask: Any, axis: Any = None, name: str | None = No
     shape = (*x.type.shape[:first], known.size, *x.type.shape[first + known.ndim :])
     flat = structure.reshape(x, shape=shape)
     numbers = convert(np.flatnonzero(known).astype(np.int64))
-    return REGISTRY["gather"](flat, numbers, axis=first, batch_dims=0)
+    return taken(flat, numbers, axis=first)

@@ -13,7 +13,7 @@ from slipstream.ir.dtypes import as_dtype
 from slipstream.ops.array import number_of, sizes_of
 from slipstream.ops.indexing import known_array
 from slipstream.primitives.base import REGISTRY, misfit
-from slipstream.primitives.indexing import check_bounds
+from slipstream.primitives.indexing import check_bounds, taken
 from slipstream.primitives.operand import constant
 from slipstream.primitives.structure import concat, reshape
 from slipstream.runtime.convert import convert, convert_together
@@ -21,8 +21,7 @@ from slipstream.runtime.dispatch import operation
 
 
 def _rows(x: Any, numbers: Any) -> Any:
-    places = constant(np.asarray(numbers, np.int32))
-    return REGISTRY["gather"](x, places, axis=0, batch_dims=0)
+    return taken(x, constant(np.asarray(numbers, np.int32)), axis=0)
 
 
 @operation

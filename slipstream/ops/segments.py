@@ -10,6 +10,7 @@ from slipstream.ops.array import number_of
 from slipstream.ops.indexing import known_array
 from slipstream.primitives import segment, sorting
 from slipstream.primitives.base import REGISTRY, misfit
+from slipstream.primitives.indexing import taken
 from slipstream.primitives.operand import ones, zeros
 from slipstream.primitives.structure import pad, reshape, slice_along
 from slipstream.runtime.convert import convert
@@ -67,8 +68,8 @@ def unsorted_segment_prod(
     rows, ids = _flat("unsorted_segment_prod", data, segment_ids)
     count = number_of("num_segments", num_segments)
     order = sorting.argsort(ids, descending=False)
-    ids = REGISTRY["gather"](ids, order, axis=0, batch_dims=0)
-    products = _running_products(REGISTRY["gather"](rows, order, axis=0, batch_dims=0), ids)
+    ids = taken(ids, order, axis=0)
+    products = _running_products(taken(rows, order, axis=0), ids)
     final = REGISTRY["logical_not"](_equal_ahead(ids, 1))
     last = REGISTRY["select"](_as_column(final, rows), products, products.coerce(0))
     total = segment.segment_sum(last, ids, num_segments=count)

@@ -12,7 +12,7 @@ from slipstream.ops.array import sizes_of
 from slipstream.ops.axes import axis_of, known
 from slipstream.primitives import structure
 from slipstream.primitives.base import REGISTRY, misfit
-from slipstream.primitives.indexing import able_to_hold
+from slipstream.primitives.indexing import able_to_hold, taken
 from slipstream.primitives.structure import slice_along
 from slipstream.runtime.convert import convert, convert_together
 from slipstream.runtime.dispatch import operation
@@ -164,7 +164,7 @@ def repeat(input: Any, repeats: Any, axis: Any = None, name: str | None = None) 
     if len(counts) not in (1, size) or min(counts, default=0) < 0:
         raise misfit("repeat", f"not one count for each of {size}", repeats=counts, input=x.type)
     numbers = np.repeat(np.arange(size), counts[0] if len(counts) == 1 else counts)
-    return REGISTRY["gather"](x, convert(numbers.astype(np.int32)), axis=place, batch_dims=0)
+    return taken(x, convert(numbers.astype(np.int32)), axis=place)
 
 
 @operation

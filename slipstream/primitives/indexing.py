@@ -119,6 +119,18 @@ gather = define(
 )
 
 
+def taken(x: Any, indices: Any, *, axis: int) -> Any:
+    """A gather whose gradient is a whole tensor: for operations that use one without its name.
+
+    Only tables users look up rows in are worth a list of rows, and handing those out otherwise
+    would be a surprise.
+    """
+    if axis:
+        return gather(x, indices, axis=axis, batch_dims=0)
+    wide = gather(reshape(x, shape=(1, *x.shape)), indices, axis=1, batch_dims=0)
+    return reshape(wide, shape=tuple(wide.shape[1:]))
+
+
 def _gather_nd_rule(x: TensorType, indices: TensorType) -> TensorType:
     check_nd("gather_nd", x, indices)
     depth = indices.shape[-1]

@@ -37,7 +37,7 @@ def combine_rows(ufunc: Any, table: Array, rows: Array, updates: Array) -> Array
     Over flat arrays: `ufunc.at` is many times faster on one axis than on rows.
     """
     width = math.prod(table.shape[1:])
-    out = table.reshape(-1).copy()
+    out = np.array(table, order="C").reshape(-1)  # one copy, even of a broadcast table
     if not rows.size or not width:
         return out.reshape(table.shape)
     flat, within = updates.reshape(rows.size, width), np.arange(width)

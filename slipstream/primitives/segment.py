@@ -21,7 +21,7 @@ from slipstream.primitives.elementwise import (
     maximum,
 )
 from slipstream.primitives.families import where
-from slipstream.primitives.indexing import check_bounds, gather
+from slipstream.primitives.indexing import check_bounds, taken
 from slipstream.primitives.operand import ones, zeros
 from slipstream.primitives.samples import Sample, distinct, integers, reals, sample
 from slipstream.primitives.scattering import combine_rows
@@ -59,7 +59,7 @@ def spread(rows: Any, ids: Any) -> Any:
     """For each number the row of its segment; zeros for negative numbers."""
     if not rows.shape[0]:  # then all are negative
         return zeros(rows.type.with_shape((*ids.shape, *rows.shape[1:])))
-    picked = gather(rows, maximum(ids, zeros(ids.type)), axis=0, batch_dims=0)
+    picked = taken(rows, maximum(ids, zeros(ids.type)), axis=0)
     return where(_valid(ids, picked), picked, 0)
 
 

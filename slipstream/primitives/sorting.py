@@ -10,9 +10,9 @@ import numpy as np
 from slipstream.ir.dtypes import int32, int64
 from slipstream.ir.graph import Array
 from slipstream.ir.types import TensorType
-from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
+from slipstream.primitives.base import Primitive, Pull, define, misfit
 from slipstream.primitives.families import REAL, no_gradient
-from slipstream.primitives.indexing import check_bounds
+from slipstream.primitives.indexing import check_bounds, gather, taken
 from slipstream.primitives.samples import distinct, integers, sample
 from slipstream.primitives.scattering import combine_rows
 
@@ -85,7 +85,9 @@ def _largest(x: Array, k: int) -> Array:
 def along_last(x: Any, places: Any) -> Any:
     """x[..., places[...]]: elements of the last axis by indices of the same leading shape."""
     rank = len(x.shape)
-    return REGISTRY["gather"](x, places, axis=rank - 1, batch_dims=rank - 1)
+    if rank == 1:
+        return taken(x, places, axis=0)
+    return gather(x, places, axis=rank - 1, batch_dims=rank - 1)
 
 
 def _top_k_derivative(pull: Pull) -> list[Any]:

@@ -204,6 +204,24 @@ def test_the_gradient_of_a_gather_is_a_list_of_rows():
     assert dense[:, 0].tolist() == [0, 4, 0, 2]
 
 
+def test_other_selections_have_whole_gradients():
+    """A list of rows is only for lookups: x[i] at a place that comes later is none, nor a mask."""
+
+    @tf.function
+    def slope(x, i):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = x[i] * 3.0
+        return tape.gradient(y, x)
+
+    assert slope(tf.constant([1.0, 2.0, 3.0]), tf.constant(-1)).numpy().tolist() == [0, 0, 3]
+    x = tf.constant([1.0, 2.0, 3.0])
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        y = x[x > 1.5] * 2.0
+    assert tape.gradient(y, x).numpy().tolist() == [0, 2, 2]
+
+
 def test_small_batch_indices_do_not_wrap_around():
     x = tf.constant(np.random.default_rng(0).normal(size=(40, 10)))
     places = tf.constant(np.full((40, 1), 9, np.uint8))
