@@ -20,6 +20,8 @@ from slipstream.runtime.dispatch import operation
 from slipstream.runtime.operators import Operators
 from slipstream.runtime.tensor import constant_value
 
+WHOLE = slice(None)
+
 
 @operation
 def getitem(tensor: Any, key: Any) -> Any:
@@ -60,7 +62,12 @@ class _Selection:
         self.axis += 1
 
     def _take_span(self, part: Any) -> None:
-        numbers = range(*_known_span(part).indices(self.sizes[self.axis]))
+        size = self.sizes[self.axis]
+        if part == WHOLE:  # most of them
+            self.shape.append(size)
+            self.bounds.append((0, size, 1))
+            return
+        numbers = range(*_known_span(part).indices(size))
         self.shape.append(len(numbers))
         if not numbers:
             self.bounds.append((0, 0, 1))
@@ -109,7 +116,7 @@ def _expanded(key: tuple[Any, ...], rank: int) -> list[Any]:
     if used > rank:
         text = f"Index out of range using input dim {rank}; input has only {rank} dims"
         raise misfit("getitem", text)
-    fill = [_span(None)] * (rank - used)
+    fill = [WHOLE] * (rank - used)
     places = [i for i, part in enumerate(key) if part is Ellipsis]
     if len(places) > 1:
         raise ValueError("Multiple ellipses in slice spec not allowed")
