@@ -44,7 +44,6 @@ OPTIONAL = {"h5py", "ml_dtypes", "rich", "matplotlib", "PIL", "sklearn", "llvmli
 # Imports within the package that may stand inside a function.
 LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("ir.graph", "ir.text"): "print(graph) shows its text, and the text is written from the graph",
-    ("v1.graph", "v1.session"): "tensor.eval() is a session's work, and a session runs graphs",
 }
 
 # Modules that may import by name.

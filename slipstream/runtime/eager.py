@@ -13,7 +13,8 @@ from slipstream.primitives.base import Primitive, set_default_interpreter
 from slipstream.primitives.operand import Operand
 from slipstream.runtime.tensor import EagerTensor
 
-_fitting: set[Any] = set()  # (primitive, dtypes...) whose rule has been passed once
+_fitting: set[Any] = set()  # applications whose rule has been passed once, by `_application`
+REMEMBERED = 10_000
 
 
 class Eager:
@@ -24,11 +25,9 @@ class Eager:
             arrays = tuple([x.array for x in inputs])  # type: ignore[attr-defined]
         except AttributeError:
             return self._handed_over(primitive, inputs, params)
-        if primitive.family != "elementwise":
+        if (key := _application(primitive, arrays, params)) not in _fitting:
             self._infer(primitive, arrays, params)
-        elif (key := (primitive, *[a.dtype for a in arrays])) not in _fitting:
-            self._infer(primitive, arrays, params)
-            _fitting.add(key)
+            _remember(key)
         try:
             with np.errstate(all="ignore"):
                 result = primitive.meaning(*arrays, **params)
@@ -48,7 +47,13 @@ class Eager:
     def write_cell(self, cell: Any, operand: EagerTensor) -> None:
         cell.replace(operand.array)
 
+    symbolic: type | None = None  # a kind of argument that takes operations over, once there is one
+
     def compose(self, function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+        if self.symbolic is not None:
+            stranger = _stranger(self.symbolic, (*args, *kwargs.values()))
+            if stranger is not None:
+                return stranger.take_over(function, args, kwargs)
         return function(*args, **kwargs)
 
     def _infer(self, primitive: Primitive, arrays: tuple[Array, ...], params: Params) -> None:
@@ -65,6 +70,37 @@ class Eager:
             f"[{primitive.name}] {stranger!r} belongs to a program that is being traced, and was "
             "used outside it; return it from the traced function instead"
         )
+
+
+def _application(primitive: Primitive, arrays: tuple[Array, ...], params: Params) -> Any:
+    """What decides whether a primitive's rule is met; None if that cannot be looked up."""
+    if primitive.family == "elementwise":  # shapes that do not broadcast NumPy finds out itself
+        return primitive, *[a.dtype for a in arrays]
+    key = primitive, *[(a.shape, a.dtype) for a in arrays], *params.items()
+    try:
+        hash(key)
+    except TypeError:
+        return None
+    return key
+
+
+def _remember(key: Any) -> None:
+    if key is not None:
+        if len(_fitting) >= REMEMBERED:
+            _fitting.clear()
+        _fitting.add(key)
+
+
+def _stranger(kind: type, arguments: Any) -> Any:
+    """The first argument of a kind, also in short sequences; None if there is none."""
+    for argument in arguments:
+        if isinstance(argument, kind):
+            return argument
+        if type(argument) in (list, tuple) and len(argument) < 100:
+            found = _stranger(kind, argument)
+            if found is not None:
+                return found
+    return None
 
 
 EAGER = Eager()

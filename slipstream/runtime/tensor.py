@@ -24,7 +24,7 @@ class Tensor(Operators, Operand):
     `convert_to_tensor`.
     """
 
-    __slots__ = ("__weakref__",)
+    __slots__ = ("__weakref__", "_keras_mask")  # the mask that Keras' layers hand on with a tensor
 
     def _operand(self) -> Tensor:
         return self

@@ -88,7 +88,8 @@ from slipstream.v1.scopes import (
     get_variable_scope,
     variable_scope,
 )
-from slipstream.v1.session import InteractiveSession, Session, get_default_session
+from slipstream.v1.session import InteractiveSession, Session
+from slipstream.v1.sessions import get_default_session
 from slipstream.v1.train import trainable_variables
 from slipstream.v1.variables import Variable
 

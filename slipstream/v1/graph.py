@@ -30,6 +30,7 @@ from slipstream.runtime.tensor import EagerTensor, Tensor
 from slipstream.runtime.tracer import Tracer, outside_trace
 from slipstream.runtime.variable import Cell, initial_array
 from slipstream.v1.names import NameScopes, default_name
+from slipstream.v1.sessions import require_session
 from slipstream.v1.shapes import infer_step
 
 
@@ -99,8 +100,6 @@ class GraphTensor(Tensor):
 
     def eval(self, feed_dict: Any = None, session: Any = None) -> Any:
         """The value, run in `session` or the default one."""
-        from slipstream.v1.session import require_session
-
         return require_session(session, "evaluate tensor").run(self, feed_dict)
 
     def consumers(self) -> list[Operation]:
@@ -151,8 +150,6 @@ class Operation:
 
     def run(self, feed_dict: Any = None, session: Any = None) -> None:
         """Run this operation in `session` or the default one."""
-        from slipstream.v1.session import require_session
-
         require_session(session, "execute operation").run(self, feed_dict)
 
     def __repr__(self) -> str:

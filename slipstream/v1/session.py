@@ -18,6 +18,7 @@ from slipstream.runtime.structure import flatten, map_structure
 from slipstream.runtime.tracer import Tracer
 from slipstream.runtime.variable import Cell, Variable
 from slipstream.v1.graph import STACK, Graph, GraphTensor, Operation, get_default_graph
+from slipstream.v1.sessions import SESSIONS
 from slipstream.v1.shapes import resolved
 
 
@@ -229,25 +230,6 @@ class InteractiveSession(Session):
             SESSIONS.remove(self)
         if self._explicit is not None and self._explicit in STACK.graphs:
             STACK.graphs.remove(self._explicit)
-
-
-SESSIONS: list[Session] = []
-
-
-def get_default_session() -> Session | None:
-    """The innermost default session, or None."""
-    return SESSIONS[-1] if SESSIONS else None
-
-
-def require_session(session: Session | None, what: str) -> Session:
-    """`session`, or the default one; ValueError where there is none."""
-    found = session or get_default_session()
-    if found is None:
-        raise ValueError(
-            f"Cannot {what} using `eval()` or `run()`: No default session is registered. Use "
-            "`with sess.as_default()` or pass an explicit session"
-        )
-    return found
 
 
 def needed_operations(leaves: Iterable[Any], fed: Iterable[GraphTensor]) -> list[Operation]:

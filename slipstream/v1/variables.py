@@ -14,7 +14,7 @@ from slipstream.runtime.shape import TensorShape
 from slipstream.runtime.variable import Cell
 from slipstream.runtime.variable import Variable as EagerVariable
 from slipstream.v1.graph import Graph, GraphKeys, Operation, in_graph
-from slipstream.v1.session import require_session
+from slipstream.v1.sessions import require_session
 
 
 class Variable(EagerVariable):
