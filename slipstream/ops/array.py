@@ -10,7 +10,7 @@ from slipstream.errors import InvalidArgumentError, message
 from slipstream.ir.dtypes import as_dtype, float32, float64, int32
 from slipstream.ir.types import Shape, TensorType
 from slipstream.ops.axes import axis_of
-from slipstream.primitives.base import REGISTRY
+from slipstream.primitives.base import REGISTRY, misfit
 from slipstream.primitives.indexing import able_to_hold
 from slipstream.primitives.operand import constant as known
 from slipstream.primitives.operand import full
@@ -32,6 +32,14 @@ def sizes_of(operation: str, shape: Any) -> Shape:
     if isinstance(shape, (int, np.integer, np.ndarray)):
         return tuple(int(n) for n in np.reshape(shape, -1))
     return tuple(-1 if n is None else int(number_of(operation, n)) for n in shape)
+
+
+def shape_of(operation: str, shape: Any) -> Shape:
+    """The shape of a new tensor: `sizes_of` that are not negative."""
+    sizes = sizes_of(operation, shape)
+    if min(sizes, default=0) < 0:
+        raise misfit(operation, "a size is unknown or negative", shape=sizes)
+    return sizes
 
 
 def number_of(operation: str, value: Any) -> int:
@@ -83,13 +91,13 @@ def convert_to_tensor(
 @operation
 def zeros(shape: Any, dtype: Any = "float32", name: str | None = None) -> Any:
     """Zeros (empty text, for strings)."""
-    return filled(sizes_of("zeros", shape), as_dtype(dtype), 0)
+    return filled(shape_of("zeros", shape), as_dtype(dtype), 0)
 
 
 @operation
 def ones(shape: Any, dtype: Any = "float32", name: str | None = None) -> Any:
     """Ones."""
-    return filled(sizes_of("ones", shape), as_dtype(dtype), 1)
+    return filled(shape_of("ones", shape), as_dtype(dtype), 1)
 
 
 def filled(sizes: Shape, dtype: Any, value: int) -> Any:
@@ -120,7 +128,7 @@ def fill(dims: Any, value: Any, name: str | None = None) -> Any:
         raise InvalidArgumentError(
             message("fill", "value must be a scalar", received={"value": value.type})
         )
-    return REGISTRY["broadcast_to"](value, shape=sizes_of("fill", dims))
+    return REGISTRY["broadcast_to"](value, shape=shape_of("fill", dims))
 
 
 @operation
@@ -130,11 +138,11 @@ def eye(
 ) -> Any:  # fmt: skip
     """Ones on the diagonal, zeros beside it: [*batch_shape, num_rows, num_columns]."""
     rows = number_of("eye", num_rows)
-    columns = rows if num_columns is None else number_of("eye", num_columns)
+    rows, columns = shape_of("eye", (rows, rows if num_columns is None else num_columns))
     matrix = known(np.eye(rows, columns).astype(as_dtype(dtype).numpy))
     if batch_shape is None:
         return matrix
-    sizes = sizes_of("eye", batch_shape)
+    sizes = shape_of("eye", batch_shape)
     return REGISTRY["broadcast_to"](matrix, shape=(*sizes, rows, columns))
 
 
@@ -263,7 +271,7 @@ def one_hot(
     >>> one_hot([2, 0], 3).numpy().tolist()
     [[0.0, 0.0, 1.0], [1.0, 0.0, 0.0]]
     """
-    count = number_of("one_hot", depth)
+    (count,) = shape_of("one_hot", depth)
     indices = able_to_hold(_integers("one_hot", indices), count)
     given = [v for v in (on_value, off_value) if v is not None]
     kind = as_dtype(dtype) if dtype is not None else convert(given[0]).dtype if given else float32

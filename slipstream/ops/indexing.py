@@ -14,7 +14,7 @@ from slipstream.ops.axes import axis_of
 from slipstream.primitives import structure
 from slipstream.primitives.base import REGISTRY, misfit
 from slipstream.primitives.dynamic_slice import dynamic_slice
-from slipstream.primitives.indexing import batched_indices, taken
+from slipstream.primitives.indexing import able_to_hold, batched_indices, taken
 from slipstream.runtime.convert import TensorLike, convert, convert_together
 from slipstream.runtime.dispatch import operation
 from slipstream.runtime.operators import Operators
@@ -100,6 +100,7 @@ class _Selection:
         if x.type.shape != tuple(self.shape):
             x = structure.reshape(x, shape=tuple(self.shape))
         for axis, index in reversed(self.gathers):
+            index = able_to_hold(index, x.type.shape[axis])
             wrapped = REGISTRY["select"](index < 0, index + x.type.shape[axis], index)
             x = taken(x, wrapped, axis=axis)
         return x

@@ -4,6 +4,7 @@ on values, so these are eager, or work on constants.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +19,7 @@ from slipstream.primitives.operand import constant
 from slipstream.primitives.structure import concat, reshape
 from slipstream.runtime.convert import convert, convert_together
 from slipstream.runtime.dispatch import operation
+from slipstream.runtime.tensor import constant_value
 
 
 def _rows(x: Any, numbers: Any) -> Any:
@@ -100,8 +102,13 @@ def unravel_index(indices: Any, dims: Any, name: str | None = None) -> Any:
 
     >>> unravel_index([2, 5, 7], [3, 3]).numpy().tolist()
     [[0, 1, 2], [2, 2, 1]]
+
+    InvalidArgumentError where there is no such element, as far as the numbers are known.
     """
     numbers, sizes = convert(indices), sizes_of("unravel_index", dims)
+    array = constant_value(numbers)
+    if array is not None:
+        check_bounds("unravel_index", array, math.prod(sizes))
     columns, rest = [], numbers
     for size in reversed(sizes):
         width = rest.coerce(size)

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 
 from slipstream.errors import InvalidArgumentError, message
-from slipstream.ops.array import sizes_of
+from slipstream.ops.array import filled, sizes_of
 from slipstream.ops.axes import axis_of, known
 from slipstream.primitives import structure
 from slipstream.primitives.base import REGISTRY, misfit
 from slipstream.primitives.indexing import able_to_hold, taken
 from slipstream.primitives.structure import slice_along
-from slipstream.runtime.convert import convert, convert_together
+from slipstream.runtime.convert import TensorLike, convert, convert_together
 from slipstream.runtime.dispatch import operation
 from slipstream.runtime.shape import TensorShape
 
@@ -78,7 +78,7 @@ def concat(values: Any, axis: Any, name: str | None = None) -> Any:
 @operation
 def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
     """Tensors of one shape along a new axis."""
-    tensors = convert_together(*values) if isinstance(values, (list, tuple)) else list(values)
+    tensors = convert_together(*values)
     shapes = {t.type.shape for t in tensors}
     if not tensors:
         raise ValueError("[stack] there are no tensors; expected at least one")
@@ -196,8 +196,12 @@ def _broadcast_size(a: int | None, b: int | None) -> int | None:
 @operation
 def broadcast_dynamic_shape(shape_x: Any, shape_y: Any) -> Any:
     """The same, of shapes that are tensors."""
-    sizes = [sizes_of("broadcast_dynamic_shape", s) for s in (shape_x, shape_y)]
-    return convert(np.array(np.broadcast_shapes(*sizes), np.int32))
+    x, y = (sizes_of("broadcast_dynamic_shape", s) for s in (shape_x, shape_y))
+    try:
+        return convert(np.array(np.broadcast_shapes(x, y), np.int32))
+    except ValueError:
+        text = "the shapes do not broadcast"
+        raise misfit("broadcast_dynamic_shape", text, shape_x=x, shape_y=y) from None
 
 
 @operation
@@ -217,7 +221,8 @@ def pad(
     pairs = [(int(a), int(b)) for a, b in given]
     if mode.upper() == "CONSTANT":
         low, high = tuple(p[0] for p in pairs), tuple(p[1] for p in pairs)
-        value = convert(constant_values, x.dtype)
+        empty = not isinstance(constant_values, TensorLike) and np.all(constant_values == 0)
+        value = filled((), x.dtype, 0) if empty else convert(constant_values, x.dtype)
         return structure.pad(x, value, low=low, high=high, interior=(0,) * x.ndim)
     if mode.upper() not in ("REFLECT", "SYMMETRIC"):
         raise ValueError(

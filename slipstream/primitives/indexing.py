@@ -26,15 +26,19 @@ def able_to_hold(indices: Any, limit: int) -> Any:
     return REGISTRY["cast"](indices, dtype=int32 if narrow else int64)
 
 
-def check_bounds(name: str, indices: Array, size: int) -> None:
-    """InvalidArgumentError that names the first index outside [0, size)."""
+def check_bounds(name: str, indices: Array, size: int | Array) -> None:
+    """InvalidArgumentError that names the first index outside [0, size).
+
+    One size for all, or one for each place of the last axis.
+    """
     outside = (indices < 0) | (indices >= size)
     if outside.any():
         place = np.unravel_index(int(np.argmax(outside)), indices.shape) if indices.ndim else ()
-        where = ",".join(str(int(i)) for i in place)
+        where = f"[{','.join(str(int(i)) for i in place)}]" if place else ""
+        limit = int(np.broadcast_to(size, indices.shape)[place])
         raise misfit(
             name,
-            f"indices[{where}] = {int(indices[place])} is not in [0, {size})",
+            f"indices{where} = {int(indices[place])} is not in [0, {limit})",
             indices=f"shape {indices.shape}",
         )
 
@@ -146,9 +150,8 @@ def check_nd(name: str, x: TensorType, indices: TensorType) -> None:
 def flat_indices(name: str, shape: Shape, indices: Array) -> Array:
     """The row numbers of index vectors in an array flattened over its indexed axes."""
     depth = indices.shape[-1]
+    check_bounds(name, indices, np.array(shape[:depth], np.int64))
     columns = np.moveaxis(indices, -1, 0)
-    for i, column in enumerate(columns):
-        check_bounds(name, column, shape[i])
     numbers = np.zeros(indices.shape[:-1], np.int64)
     for i in range(depth):
         numbers = numbers * shape[i] + columns[i]

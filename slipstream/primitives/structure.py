@@ -64,7 +64,8 @@ transpose = define(
 
 def _broadcast_rule(x: TensorType, *, shape: Shape) -> TensorType:
     tail = shape[len(shape) - x.rank :]
-    if x.rank > len(shape) or any(n not in (1, m) for n, m in zip(x.shape, tail, strict=True)):
+    fits = x.rank <= len(shape) and min(shape, default=0) >= 0
+    if not fits or any(n not in (1, m) for n, m in zip(x.shape, tail, strict=True)):
         raise misfit("broadcast_to", "the input does not broadcast to the shape", x=x, shape=shape)
     return x.with_shape(shape)
 

@@ -157,3 +157,18 @@ def test_identity_and_stop_gradient():
         tape.watch(x)
         y = tf.identity(x) * x + tf.stop_gradient(x * x)
     assert float(tape.gradient(y, x)) == 6.0
+
+
+@pytest.mark.parametrize(
+    ("name", "make"),
+    [
+        ("zeros", lambda: tf.zeros([None, 2])),
+        ("ones", lambda: tf.ones(-1)),
+        ("fill", lambda: tf.fill([2, -3], 1)),
+        ("eye", lambda: tf.eye(2, -1)),
+        ("one_hot", lambda: tf.one_hot([0], -2)),
+    ],
+)
+def test_sizes_that_are_none(name, make):
+    with pytest.raises(InvalidArgumentError, match=rf"\[{name}\] a size is unknown or negative"):
+        make()

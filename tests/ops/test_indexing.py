@@ -267,3 +267,19 @@ def test_boolean_mask():
     for wrong in ([True], True):
         with pytest.raises(ValueError, match="incompatible"):
             tf.boolean_mask(X, wrong)
+
+
+@pytest.mark.parametrize(("dtype", "place"), [(tf.uint8, 200), (tf.int8, -2)])
+def test_traced_places_of_narrow_dtypes_reach_long_axes(dtype, place):
+    long = np.arange(300)
+    found = tf.function(lambda x, i: x[i])(tf.constant(long), tf.constant(place, dtype))
+    assert found.numpy() == long[place]
+
+
+def test_errors_name_the_index_that_is_outside():
+    with pytest.raises(InvalidArgumentError, match=r"indices = -1 is not in \[0, 3\)"):
+        tf.gather([1, 2, 3], -1)
+    with pytest.raises(InvalidArgumentError, match=r"indices\[1,1\] = 2 is not in \[0, 2\)"):
+        tf.gather_nd([[1, 2], [3, 4], [5, 6]], [[2, 0], [2, 2]])
+    with pytest.raises(InvalidArgumentError, match=r"indices\[1\] = 9 is not in \[0, 9\)"):
+        tf.unravel_index([8, 9], [3, 3])

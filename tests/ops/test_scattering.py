@@ -54,7 +54,7 @@ def test_scatter_nd():
 
 
 def test_scatter_misuse():
-    with pytest.raises(InvalidArgumentError, match=r"indices\[0\] = 5 is not in \[0, 3\)"):
+    with pytest.raises(InvalidArgumentError, match=r"indices\[0,0\] = 5 is not in \[0, 3\)"):
         tf.scatter_nd([[5]], [1.0], [3])
     with pytest.raises(InvalidArgumentError, match="not one update an index"):
         tf.tensor_scatter_nd_add(X, PLACES, UPDATES[:2])

@@ -226,3 +226,20 @@ def test_derivatives_are_the_transposes(function):
     g = np.random.default_rng(0).normal(size=y.shape).astype("f")
     back = tape.gradient(y, x, output_gradients=tf.constant(g)).numpy()
     np.testing.assert_allclose((g * y.numpy()).sum(), (back * X).sum(), rtol=1e-4)
+
+
+def test_stack_of_the_rows_of_an_array():
+    same(tf.stack(np.array([[1, 2], [3, 4]]), axis=1), [[1, 3], [2, 4]])
+
+
+def test_pad_of_what_is_no_number():
+    same(tf.pad([True], [[1, 2]]), [False, True, False, False])
+    assert tf.pad(["a"], [[1, 0]]).numpy().tolist() == [b"", b"a"]
+    same(tf.pad([False], [[0, 1]], constant_values=True), [False, True])
+
+
+def test_shapes_that_do_not_fit_are_typed_errors():
+    with pytest.raises(InvalidArgumentError, match=r"\[broadcast_dynamic_shape\] the shapes do"):
+        tf.broadcast_dynamic_shape([2, 3], [3, 1, 2])
+    with pytest.raises(InvalidArgumentError, match="does not broadcast"):
+        tf.tile([1, 2], [-1])
