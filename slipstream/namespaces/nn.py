@@ -13,6 +13,7 @@ from slipstream.ops.activations import (
     softmax,
     softsign,
 )
+from slipstream.ops.blocks import depth_to_space, space_to_batch, space_to_depth
 from slipstream.ops.convolution import (
     atrous_conv2d,
     atrous_conv2d_transpose,

@@ -9,7 +9,9 @@ from slipstream.ops.array import (
     ensure_shape,
     eye,
     fill,
+    get_static_value,
     identity,
+    identity_n,
     linspace,
     meshgrid,
     one_hot,
@@ -24,6 +26,11 @@ from slipstream.ops.array import (
     stop_gradient,
     zeros,
     zeros_like,
+)
+from slipstream.ops.blocks import (
+    batch_to_space,
+    space_to_batch,
+    space_to_batch_nd,
 )
 from slipstream.ops.control import (
     case,
@@ -164,6 +171,10 @@ from slipstream.ops.sorting import (
     sort,
     unique,
     unique_with_counts,
+)
+from slipstream.ops.statistics import (
+    histogram_fixed_width,
+    histogram_fixed_width_bins,
 )
 
 newaxis = None

@@ -232,6 +232,21 @@ def identity(input: Any, name: str | None = None) -> Any:
 
 
 @operation
+def identity_n(input: Any, name: str | None = None) -> list[Any]:
+    """Several tensors themselves."""
+    return [identity(x) for x in input]
+
+
+def get_static_value(tensor: Any, partial: bool = False) -> Any:
+    """The values of a tensor as a NumPy array; None if they come only when the program runs.
+
+    With `partial`, a list of a vector's values where any is known: so also where all are.
+    """
+    array = constant_value(convert(tensor))
+    return array.tolist() if partial and array is not None and array.ndim == 1 else array
+
+
+@operation
 def stop_gradient(input: Any, name: str | None = None) -> Any:
     """The tensor, through which no derivative flows."""
     return REGISTRY["stop_gradient"](convert(input))

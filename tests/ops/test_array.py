@@ -172,3 +172,17 @@ def test_identity_and_stop_gradient():
 def test_sizes_that_are_none(name, make):
     with pytest.raises(InvalidArgumentError, match=rf"\[{name}\] a size is unknown or negative"):
         make()
+
+
+def test_identity_n_and_static_values():
+    first, second = tf.identity_n([1, [2.0, 3.0]])
+    assert (first.numpy(), second.numpy().tolist()) == (1, [2.0, 3.0])
+    assert tf.get_static_value(tf.constant([1, 2])).tolist() == [1, 2]
+    assert tf.get_static_value(tf.constant([1, 2]), partial=True) == [1, 2]
+    seen = []
+    traced = tf.function(
+        lambda x: seen.append((tf.get_static_value(x), tf.get_static_value(tf.shape(x))))
+    )
+    traced(tf.ones([2, 3]))
+    assert seen[0][0] is None
+    assert seen[0][1].tolist() == [2, 3]
