@@ -71,7 +71,8 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     if tensor.type.size == 1:
         return REGISTRY["broadcast_to"](REGISTRY["reshape"](tensor, shape=()), shape=sizes)
     if tensor.type.size != int(np.prod(sizes)):
-        raise TypeError(f"Eager execution of tf.constant with unsupported shape: {sizes}")
+        text = f"{tensor.type.size} elements do not fill the shape"
+        raise TypeError(message("constant", text, received={"shape": sizes}))
     return REGISTRY["reshape"](tensor, shape=sizes)
 
 
@@ -190,7 +191,7 @@ def linspace(start: Any, stop: Any, num: Any, name: str | None = None, axis: int
         start, stop = (REGISTRY["cast"](x, dtype=float64) for x in (start, stop))
     count = number_of("linspace", num)
     if count < 1:
-        raise ValueError(f"num must be positive, not {count}")
+        raise misfit("linspace", "there are no numbers to space", "num of 1 or more", num=count)
     shape = np.broadcast_shapes(start.type.shape, stop.type.shape)
     place = axis_of(axis, len(shape) + 1, "linspace")
     weights = (np.arange(count) / max(1, count - 1)).astype(start.dtype.numpy)
@@ -303,10 +304,14 @@ def one_hot(
 
 
 @operation
-def meshgrid(*args: Any, indexing: str = "xy", **_: Any) -> list[Any]:
-    """The coordinates of a grid, an array an axis."""
+def meshgrid(*args: Any, indexing: str = "xy", name: str | None = None) -> list[Any]:
+    """The coordinates of a grid, an array an axis: by columns and rows (xy), or by axes (ij).
+
+    >>> [x.numpy().tolist() for x in meshgrid([1, 2, 3], [4, 5])]
+    [[[1, 2, 3], [1, 2, 3]], [[4, 4, 4], [5, 5, 5]]]
+    """
     if indexing not in ("xy", "ij"):
-        raise ValueError(f"Argument `indexing` must be 'xy' or 'ij', got {indexing!r}")
+        raise misfit("meshgrid", "no such indexing", "'xy' or 'ij'", indexing=repr(indexing))
     axes = [convert(a) for a in args]
     order = [1, 0, *np.arange(2, len(axes))] if indexing == "xy" and len(axes) > 1 else None
     places = order or list(np.arange(len(axes)))

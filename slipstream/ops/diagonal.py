@@ -55,7 +55,9 @@ def _shift(name: str, numbers: Any, band: Band, sizes: tuple[int, int], align: s
     LEFT_LEFT, RIGHT_RIGHT.
     """
     if align not in ("RIGHT_LEFT", "LEFT_RIGHT", "LEFT_LEFT", "RIGHT_RIGHT"):
-        raise ValueError(f"[{name}] align is LEFT or RIGHT twice, as in RIGHT_LEFT, not {align!r}")
+        raise misfit(
+            name, "no such alignment", "LEFT or RIGHT twice: RIGHT_LEFT", align=repr(align)
+        )
     rows, columns = sizes
     lengths = np.minimum(columns - np.maximum(numbers, 0), rows + np.minimum(numbers, 0))
     above, below = (side == "RIGHT" for side in align.split("_"))

@@ -87,7 +87,7 @@ class _Selection:
         elif -size <= place < size:
             self.bounds.append((place % size, place % size + 1, 1))
         else:
-            text = f"slice index {place} of dimension {self.axis} out of bounds"
+            text = f"{place} is outside axis {self.axis}"
             raise misfit("getitem", text, f"[{-size}, {size})", tensor=f"shape {self.sizes}")
 
     def of(self, x: Any) -> Any:
@@ -115,12 +115,11 @@ def _expanded(key: tuple[Any, ...], rank: int) -> list[Any]:
     """One part an axis, None for new axes; `...` and what is left out are full slices."""
     used = sum(part is not None and part is not Ellipsis for part in key)
     if used > rank:
-        text = f"Index out of range using input dim {rank}; input has only {rank} dims"
-        raise misfit("getitem", text)
+        raise misfit("getitem", f"{used} axes are indexed, and the tensor has only {rank}")
     fill = [WHOLE] * (rank - used)
     places = [i for i, part in enumerate(key) if part is Ellipsis]
     if len(places) > 1:
-        raise ValueError("Multiple ellipses in slice spec not allowed")
+        raise misfit("getitem", "`...` is there twice")
     if not places:
         return [*key, *fill]
     return [*key[: places[0]], *fill, *key[places[0] + 1 :]]
@@ -145,7 +144,8 @@ def _bound(value: Any) -> int | None:
             )
         )  # fmt: skip
     if array.dtype.kind not in "iu" or array.size != 1:
-        raise TypeError(f"slice indices are integers or None, not {value!r}")
+        text = "the bound of a slice is an integer or None"
+        raise TypeError(message("getitem", text, received={"bound": repr(value)}))
     return int(array.reshape(()))
 
 
@@ -156,10 +156,11 @@ def _known_place(index: Any) -> int | None:
     dtype = getattr(index, "dtype", None)
     scalar = dtype is not None and not getattr(index, "ndim", len(index.shape))
     if not scalar or not as_dtype(dtype).is_integer:
-        raise TypeError(
-            "Only integers, slices (`:`), ellipsis (`...`), tf.newaxis (`None`) and scalar "
-            f"integer tensors are valid indices, got {index!r}; try tf.gather for several"
-        )
+        text = "that is no index"
+        kinds = "an integer, a slice, `...`, tf.newaxis or a scalar integer tensor"
+        given = {"index": repr(index)}
+        hint = "tf.gather for several"
+        raise TypeError(message("getitem", text, expected=kinds, received=given, hint=hint))
     array = constant_value(convert(index))
     return None if array is None else int(array)
 
@@ -253,14 +254,17 @@ def gather_nd(params: Any, indices: Any, batch_dims: int = 0, name: str | None =
     return REGISTRY["gather_nd"](x, batched_indices(indices, int(batch_dims)))
 
 
-def known_array(name: str, tensor: Any) -> Any:
+FIXED_SIZE = "a form of fixed size such as tf.where(c, x, y), or untraced"
+
+
+def known_array(name: str, tensor: Any, hint: str = FIXED_SIZE) -> Any:
     """The array of a tensor whose values decide the size of a result: eager, or constant."""
     array = constant_value(convert(tensor))
     if array is None:
         raise InvalidArgumentError(
             message(
                 name, "the size of the result depends on values that are not known while tracing",
-                hint="outside a traced function, or a form of fixed size such as tf.where(c, x, y)",
+                hint=hint,
             )
         )  # fmt: skip
     return array
@@ -277,7 +281,7 @@ def where(condition: Any, x: Any = None, y: Any = None, name: str | None = None)
     """
     condition = convert(condition)
     if (x is None) != (y is None):
-        raise ValueError("x and y must both be non-None or both be None.")
+        raise misfit("where", "one of x and y is missing", "both or none")
     if x is None:
         found = np.argwhere(known_array("where", condition))
         return convert(found.astype(np.int64))
@@ -294,7 +298,8 @@ def boolean_mask(tensor: Any, mask: Any, axis: Any = None, name: str | None = No
     first = 0 if axis is None else axis_of(axis, x.ndim, "boolean_mask")
     covered = x.type.shape[first : first + known.ndim]
     if known.ndim == 0 or tuple(covered) != known.shape:
-        raise ValueError(f"Shapes {tuple(covered)} and {known.shape} are incompatible")
+        text = f"the mask does not cover the axes from {first} on"
+        raise misfit("boolean_mask", text, tensor=x.type, mask=f"shape {known.shape}")
     shape = (*x.type.shape[:first], known.size, *x.type.shape[first + known.ndim :])
     flat = structure.reshape(x, shape=shape)
     numbers = convert(np.flatnonzero(known).astype(np.int64))

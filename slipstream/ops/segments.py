@@ -150,7 +150,7 @@ def unsorted_segment_sqrt_n(
 
 def _segment_count(name: str, segment_ids: Any) -> int:
     """One more than the last number; InvalidArgumentError unless they are known and sorted."""
-    ids = known_array(name, segment_ids)
+    ids = known_array(name, segment_ids, f"tf.math.unsorted_{name}, which is told their number")
     if ids.ndim != 1 or ids.dtype.kind not in "iu":
         raise misfit(name, "segment ids are a vector of integers", segment_ids=f"shape {ids.shape}")
     if (ids[1:] < ids[:-1]).any() or (ids[:1] < 0).any():

@@ -58,7 +58,7 @@ def squeeze(input: Any, axis: Any = None, name: str | None = None) -> Any:
     for place in chosen:
         if x.type.shape[place] != 1:
             raise InvalidArgumentError(
-                message("squeeze", f"Can not squeeze dim[{place}], expected a dimension of 1",
+                message("squeeze", f"axis {place} cannot go", expected="a size of 1",
                         received={"input": x.type})
             )  # fmt: skip
     kept = tuple(n for i, n in enumerate(x.type.shape) if i not in chosen)
@@ -70,7 +70,7 @@ def concat(values: Any, axis: Any, name: str | None = None) -> Any:
     """The tensors one after the other along an axis."""
     tensors = convert_together(*values) if isinstance(values, (list, tuple)) else [convert(values)]
     if not tensors:
-        raise ValueError("[concat] there are no tensors; expected at least one")
+        raise misfit("concat", "there are no tensors", "at least one")
     place = axis_of(axis, tensors[0].ndim, "concat")
     return structure.concat(*tensors, axis=place) if len(tensors) > 1 else tensors[0]
 
@@ -81,12 +81,9 @@ def stack(values: Any, axis: int = 0, name: str = "stack") -> Any:
     tensors = convert_together(*values)
     shapes = {t.type.shape for t in tensors}
     if not tensors:
-        raise ValueError("[stack] there are no tensors; expected at least one")
+        raise misfit("stack", "there are no tensors", "at least one")
     if len(shapes) > 1:
-        raise InvalidArgumentError(
-            message("stack", "Shapes of all inputs must match",
-                    received={"shapes": sorted(shapes)})
-        )  # fmt: skip
+        raise misfit("stack", "the shapes differ", "one shape", shapes=sorted(shapes))
     place = axis_of(axis, tensors[0].ndim + 1, "stack")
     shape = tensors[0].type.shape
     wide = [structure.reshape(t, shape=(*shape[:place], 1, *shape[place:])) for t in tensors]
@@ -100,7 +97,7 @@ def unstack(value: Any, num: int | None = None, axis: int = 0, name: str = "unst
     place = axis_of(axis, value.ndim, "unstack")
     count = value.type.shape[place]
     if num is not None and num != count:
-        raise ValueError(f"Dimension must be {num} but is {count} for 'unstack'")
+        raise misfit("unstack", f"the axis has {count} slices, not {num}", value=value.type)
     rest = (*value.type.shape[:place], *value.type.shape[place + 1 :])
     parts = (slice_along(value, place, i, i + 1) for i in range(count))
     return [structure.reshape(part, shape=rest) for part in parts]
@@ -183,7 +180,8 @@ def broadcast_static_shape(shape_x: Any, shape_y: Any) -> TensorShape:
     pairs = list(itertools.zip_longest(reversed(x), reversed(y), fillvalue=1))
     for a, b in pairs:
         if a != b and None not in (a, b) and 1 not in (a, b):
-            raise ValueError(f"Incompatible shapes for broadcasting: {x} and {y}")
+            text = "the shapes do not broadcast"
+            raise misfit("broadcast_static_shape", text, shape_x=x, shape_y=y)
     return TensorShape(reversed([_broadcast_size(a, b) for a, b in pairs]))
 
 
@@ -225,9 +223,7 @@ def pad(
         value = filled((), x.dtype, 0) if empty else convert(constant_values, x.dtype)
         return structure.pad(x, value, low=low, high=high, interior=(0,) * x.ndim)
     if mode.upper() not in ("REFLECT", "SYMMETRIC"):
-        raise ValueError(
-            f"Value of argument `mode` is not CONSTANT, REFLECT or SYMMETRIC: {mode!r}"
-        )
+        raise misfit("pad", "no such mode", "CONSTANT, REFLECT or SYMMETRIC", mode=repr(mode))
     for axis, (before, after) in enumerate(pairs):
         x = _mirrored(x, axis, before, after, 1 if mode.upper() == "REFLECT" else 0)
     return x
@@ -281,7 +277,7 @@ def matrix_transpose(a: Any, name: str | None = None, conjugate: bool = False) -
     a = convert(a)
     rank = a.ndim
     if rank < 2:
-        raise ValueError(f"Argument `a` should be a (batch) matrix with rank 2 or more: {a.type}")
+        raise misfit("matrix_transpose", "a matrix has two axes", "rank 2 or more", a=a.type)
     order = (*range(rank - 2), rank - 1, rank - 2)
     moved = structure.transpose(a, permutation=order)
     return REGISTRY["conjugate"](moved) if conjugate and a.dtype.is_complex else moved

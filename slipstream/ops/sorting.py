@@ -28,7 +28,9 @@ def _last(x: Any, axis: int) -> Any:
 
 def _descending(direction: str) -> bool:
     if direction not in ("ASCENDING", "DESCENDING"):
-        raise ValueError(f"Argument `direction` should be ASCENDING or DESCENDING: {direction!r}")
+        raise misfit(
+            "sort", "no such direction", "ASCENDING or DESCENDING", direction=repr(direction)
+        )
     return direction == "DESCENDING"
 
 
@@ -111,7 +113,7 @@ def searchsorted(
 ) -> Any:  # fmt: skip
     """Where values belong in a sorted sequence along the last axis."""
     if side not in ("left", "right"):
-        raise ValueError(f"side must be either 'right' or 'left'. Saw: {side}")
+        raise misfit("searchsorted", "no such side", "left or right", side=repr(side))
     sequence, wanted = convert_together(sorted_sequence, values)
     found = sorting.searchsorted(sequence, wanted, side=side)
     return REGISTRY["cast"](found, dtype=as_dtype(out_type))

@@ -87,21 +87,21 @@ def test_a_mask_picks_elements():
 
 def test_places_outside_are_named():
     x = tf.constant(X)
-    with pytest.raises(InvalidArgumentError, match="slice index 5 of dimension 1 out of bounds"):
+    with pytest.raises(InvalidArgumentError, match="5 is outside axis 1"):
         x[0, 5]
-    with pytest.raises(InvalidArgumentError, match="slice index -5 of dimension 0 out of bounds"):
+    with pytest.raises(InvalidArgumentError, match="-5 is outside axis 0"):
         x[-5]
-    with pytest.raises(InvalidArgumentError, match="input has only 3 dims"):
+    with pytest.raises(InvalidArgumentError, match="the tensor has only 3"):
         x[0, 0, 0, 0]
     with pytest.raises(ValueError, match="the step of a slice is zero"):
         x[::0]
-    with pytest.raises(ValueError, match="Multiple ellipses"):
+    with pytest.raises(ValueError, match="is there twice"):
         x[..., 0, ...]
 
 
 @pytest.mark.parametrize("key", [1.0, "a", [0, 1], True, tf.constant([0, 1]), tf.constant(1.0)])
 def test_what_is_no_index(key):
-    with pytest.raises(TypeError, match="scalar integer tensors are valid indices"):
+    with pytest.raises(TypeError, match="scalar integer tensor"):
         tf.constant(X)[key]
 
 
@@ -156,7 +156,7 @@ def test_strided_slice(begin, end, strides, masks, key):
 def test_strided_slice_misuse():
     with pytest.raises(InvalidArgumentError, match="different lengths"):
         tf.strided_slice(X, [0, 0], [1])
-    with pytest.raises(InvalidArgumentError, match="out of bounds"):
+    with pytest.raises(InvalidArgumentError, match="is outside axis"):
         tf.strided_slice(X, [4], [5], shrink_axis_mask=1)
 
 
@@ -253,7 +253,7 @@ def test_where():
     assert tf.where([0, 2, 3]).dtype == "int64"
     assert tf.where([0, 2, 3]).numpy().tolist() == [[1], [2]]
     assert tf.where([False]).shape == (0, 1)
-    with pytest.raises(ValueError, match="must both be"):
+    with pytest.raises(ValueError, match="one of x and y is missing"):
         tf.where([True], 1)
     with pytest.raises(InvalidArgumentError, match=r"\[where\].*not known while tracing"):
         tf.function(lambda c: tf.where(c))(tf.constant([True]))
@@ -265,7 +265,7 @@ def test_boolean_mask():
     np.testing.assert_array_equal(found, X[:, mask])
     np.testing.assert_array_equal(tf.boolean_mask(X, X[:, 0, 0] > 20).numpy(), X[2:])
     for wrong in ([True], True):
-        with pytest.raises(ValueError, match="incompatible"):
+        with pytest.raises(ValueError, match="mask does not cover"):
             tf.boolean_mask(X, wrong)
 
 

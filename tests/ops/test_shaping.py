@@ -38,7 +38,7 @@ def test_transpose():
         with pytest.raises(InvalidArgumentError, match="no permutation"):
             tf.transpose(X, wrong)
     same(tf.linalg.matrix_transpose(X), X.swapaxes(1, 2))
-    with pytest.raises(ValueError, match="rank 2 or more"):
+    with pytest.raises(ValueError, match="a matrix has two axes"):
         tf.linalg.matrix_transpose([1.0])
 
 
@@ -49,7 +49,7 @@ def test_axes_of_size_one():
     same(traced(tf.squeeze, thin), X)
     same(tf.squeeze(thin, [0]), thin[0])
     same(tf.squeeze(thin, axis=-2), thin[:, :, :, 0])
-    with pytest.raises(InvalidArgumentError, match=r"Can not squeeze dim\[1\]"):
+    with pytest.raises(InvalidArgumentError, match=r"\[squeeze\] axis 1 cannot go"):
         tf.squeeze(thin, 1)
     with pytest.raises(InvalidArgumentError, match=r"\[expand_dims\] there is no such axis"):
         tf.expand_dims(X, 4)
@@ -67,7 +67,7 @@ def test_concat_and_stack_misuse():
         tf.concat([X, X[:, :1, :1]], 0)
     with pytest.raises(InvalidArgumentError, match="different dtypes"):
         tf.concat([tf.constant([1]), tf.constant([1.0])], 0)
-    with pytest.raises(InvalidArgumentError, match=r"\[stack\] Shapes of all inputs must match"):
+    with pytest.raises(InvalidArgumentError, match=r"\[stack\] the shapes differ"):
         tf.stack([X, X[0]])
     for function in (lambda: tf.concat([], 0), lambda: tf.stack([])):
         with pytest.raises(ValueError, match="there are no tensors"):
@@ -83,7 +83,7 @@ def test_unstack():
         parts = tf.unstack(X, axis=axis)
         for i, part in enumerate(parts):
             same(part, X.take(i, axis))
-    with pytest.raises(ValueError, match="Dimension must be 2 but is 3"):
+    with pytest.raises(ValueError, match="has 3 slices, not 2"):
         tf.unstack(X, num=2)
 
 
@@ -146,7 +146,7 @@ def test_pad_misuse():
         tf.pad(X, [[1, 1]])
     with pytest.raises(InvalidArgumentError, match="no wider than the tensor"):
         tf.pad([1, 2], [[2, 0]], "REFLECT")
-    with pytest.raises(ValueError, match="not CONSTANT, REFLECT or SYMMETRIC"):
+    with pytest.raises(ValueError, match="CONSTANT, REFLECT or SYMMETRIC"):
         tf.pad([1], [[1, 1]], "WRAP")
 
 
@@ -199,7 +199,7 @@ def test_static_shapes_broadcast(x, y, wanted):
 
 
 def test_static_shapes_that_do_not_broadcast():
-    with pytest.raises(ValueError, match="Incompatible shapes"):
+    with pytest.raises(ValueError, match="do not broadcast"):
         tf.broadcast_static_shape(tf.TensorShape([2]), tf.TensorShape([3]))
 
 
