@@ -14,12 +14,10 @@ from slipstream.ops.array import (
     identity_n,
     linspace,
     meshgrid,
-    one_hot,
     ones,
     ones_like,
     range,
     rank,
-    sequence_mask,
     shape,
     shape_n,
     size,
@@ -54,6 +52,7 @@ from slipstream.ops.debugging import (
     assert_less,
     assert_rank,
 )
+from slipstream.ops.encoding import one_hot, sequence_mask
 from slipstream.ops.equation import (
     einsum,
 )
