@@ -106,7 +106,7 @@ class DType:
         return hash(self.name)
 
     def __repr__(self) -> str:
-        return f"slipstream.{self.name}"
+        return f"tf.{self.name}"
 
     def __str__(self) -> str:
         return f"<dtype: '{self.name}'>"

@@ -79,7 +79,8 @@ def test_channels_first_is_the_same_in_another_order():
     first = layers.Conv2D(4, 3, data_format="channels_first")
     first.build((None, 3, 6, 5))
     first.set_weights(last.get_weights())
-    np.testing.assert_allclose(first(x.transpose(0, 3, 1, 2)), np.transpose(y, (0, 3, 1, 2)), atol=1e-5)
+    turned = first(x.transpose(0, 3, 1, 2))
+    np.testing.assert_allclose(turned, np.transpose(y, (0, 3, 1, 2)), atol=1e-5)
 
 
 def test_causal_convolution_sees_no_later_step():

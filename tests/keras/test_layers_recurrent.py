@@ -100,7 +100,7 @@ def test_initial_state_and_stateful():
 
     keeping = layers.GRU(4, stateful=True)
     keeping.build((2, 3, 3))
-    keeping.set_weights(layer.get_weights())
+    keeping.cell.set_weights(layer.cell.get_weights())
     keeping(x[:, :3])
     np.testing.assert_allclose(keeping(x[:, 3:]), whole, atol=1e-6)
     keeping.reset_state()

@@ -169,10 +169,17 @@ def convert_inputs(layer: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
     if len(args) == 1 and not kwargs and isinstance(args[0], Tensor):
         return (leaf(args[0]),), kwargs
-    if args and isinstance(args[0], (list, tuple, int, float)):
-        if all(isinstance(x, (bool, int, float)) for x in flatten(args[0])) and flatten(args[0]):
-            args = (convert(args[0]), *args[1:])
+    if args and _is_numbers(args[0]):
+        args = (convert(args[0]), *args[1:])
     return map_structure(leaf, (args, kwargs))  # type: ignore[no-any-return]
+
+
+def _is_numbers(value: Any) -> bool:
+    """Whether a list (or a number) holds plain numbers, and at least one."""
+    if not isinstance(value, (list, tuple, int, float)):
+        return False
+    leaves = flatten(value)
+    return bool(leaves) and all(isinstance(leaf, (bool, int, float)) for leaf in leaves)
 
 
 class _Step:

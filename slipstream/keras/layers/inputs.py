@@ -68,12 +68,12 @@ def _batch_shape(shape: Any, batch_size: int | None, batch_shape: Any) -> Tensor
         return TensorShape(batch_shape)
     if isinstance(shape, int):
         raise ValueError(
-            f"Cannot convert '{shape}' to a shape: shapes are tuples, as in Input(shape=({shape},))."
+            f"Cannot convert '{shape}' to a shape: shapes are tuples, as in Input(({shape},))."
         )
     return TensorShape((batch_size, *shape))
 
 
-def Input(  # noqa: N802: the documented name
+def Input(
     shape: Any = None,
     batch_size: int | None = None,
     dtype: Any = None,

@@ -1,0 +1,43 @@
+"""Optimizers, by class or name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipstream.keras.optimizers import schedules
+from slipstream.keras.optimizers.adam import Adam
+from slipstream.keras.optimizers.optimizer import Optimizer
+from slipstream.keras.optimizers.sgd import SGD
+from slipstream.keras.registry import (
+    deserialize_keras_object,
+    get_registered_object,
+    serialize_keras_object,
+)
+
+CLASSES = (SGD, Adam)
+NAMES: dict[str, Any] = {kind.__name__: kind for kind in CLASSES}
+NAMES |= {kind.__name__.lower(): kind for kind in CLASSES}
+
+
+def get(identifier: Any) -> Any:
+    """An optimizer of a name (in any case), a config, a class or an object."""
+    found = identifier
+    if isinstance(found, dict):
+        found = deserialize_keras_object(found, module_objects=NAMES)
+    elif isinstance(found, str):
+        found = get_registered_object(found, None, NAMES) or NAMES.get(found.lower())
+    found = found() if isinstance(found, type) else found
+    if not isinstance(found, Optimizer):
+        raise ValueError(f"Could not interpret optimizer identifier: {identifier}")
+    return found
+
+
+def serialize(optimizer: Any) -> Any:
+    return serialize_keras_object(optimizer)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    return get(config)
+
+
+__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "schedules", "serialize"]

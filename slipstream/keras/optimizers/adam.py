@@ -1,0 +1,66 @@
+"""Adam."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from slipstream.keras.optimizers.optimizer import Optimizer
+from slipstream.ops.arithmetic import maximum, pow, sqrt, square
+from slipstream.ops.conversion import cast
+
+
+class Adam(Optimizer):
+    """Steps by the mean of the gradients over the root of the mean of their squares, both moving
+    (Kingma and Ba 2015); `amsgrad` takes the largest such root so far (Reddi and others 2018).
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        weight_decay: float | None = None,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str = "adam",
+        **options: Any,
+    ) -> None:
+        super().__init__(
+            learning_rate, weight_decay, clipnorm, clipvalue, global_clipnorm, name, **options
+        )
+        self.beta_1, self.beta_2 = beta_1, beta_2
+        self.epsilon, self.amsgrad = epsilon, amsgrad
+
+    def build(self, variables: Any) -> None:
+        if self.built:
+            return
+        super().build(variables)
+        names = ("momentum", "velocity", "velocity_hat")[: 3 if self.amsgrad else 2]
+        slots = self.add_slots(self._trainable_variables, *names)
+        self._momentums, self._velocities = slots[:2]
+        self._largest = slots[2] if self.amsgrad else []
+
+    def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
+        place = self.index_of(variable)
+        step = cast(self.iterations + 1, variable.dtype)
+        mean, spread = self._momentums[place], self._velocities[place]
+        correction = sqrt(1 - pow(self.beta_2, step)) / (1 - pow(self.beta_1, step))
+        mean.assign(mean + (gradient - mean) * (1 - self.beta_1))
+        spread.assign(spread + (square(gradient) - spread) * (1 - self.beta_2))
+        if self.amsgrad:
+            largest = self._largest[place]
+            largest.assign(maximum(largest, spread))
+            spread = largest
+        change = mean * (learning_rate * correction) / (sqrt(spread) + self.epsilon)
+        variable.assign_sub(change)
+
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config() | {
+            "beta_1": self.beta_1,
+            "beta_2": self.beta_2,
+            "epsilon": self.epsilon,
+            "amsgrad": self.amsgrad,
+        }
