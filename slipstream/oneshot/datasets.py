@@ -11,6 +11,7 @@ from slipstream.data_files import FASHION_MNIST, MNIST, OMNIGLOT, Source, find, 
 from slipstream.errors import InvalidArgumentError, NotFoundError, message
 from slipstream.oneshot.extras import require_extra
 from slipstream.oneshot.folders import read_folder
+from slipstream.oneshot.letters import read_letters
 from slipstream.oneshot.omniglot import read_omniglot
 from slipstream.oneshot.picture_set import PictureSet
 from slipstream.oneshot.pictures import DEFAULT, PictureOptions, to_bytes
@@ -35,11 +36,11 @@ DIGITS = tuple("0123456789")
 def load(data: str | Path, split: str = "train", options: PictureOptions = DEFAULT) -> PictureSet:
     """A data set by name, or the pictures in a folder of class folders.
 
-    Names: `fashion-mnist`, `mnist`, `digits` (8x8, inside scikit-learn: needs no network),
-    `omniglot-small1`, `omniglot-small2` (five alphabets each) and `omniglot` (both; the two
-    alphabets they share, Greek and Latin, once). `split` is `train`, `test` or `all`; a set with no
-    published test half holds out a fifth of every class, the same each time. `options` say how
-    pictures of a folder are prepared.
+    Names: `fashion-mnist`, `mnist`, `omniglot-small1`, `omniglot-small2` (five alphabets each) and
+    `omniglot` (both; the two alphabets they share, Greek and Latin, once); with no need of a
+    network `digits` (8x8, inside scikit-learn) and `letters` (A to J in typefaces). `split` is
+    `train`, `test` or `all`; a set with no published test half holds out a fifth of every class,
+    the same each time. `options` say how pictures of a folder are prepared.
 
     Raises `InvalidArgumentError` for an unknown split and for folders with fewer than two classes,
     `NotFoundError` for an unknown name, `DataLossError` for damaged files, `UnavailableError` when
@@ -106,4 +107,5 @@ NAMED: dict[str, Callable[[str], PictureSet]] = {
     "omniglot-small1": lambda split: take(omniglot_half(1), split),
     "omniglot-small2": lambda split: take(omniglot_half(2), split),
     "digits": lambda split: take(digits(), split),
+    "letters": lambda split: take(read_letters(), split),
 }

@@ -1,0 +1,150 @@
+"""The demonstration: train, show ten new classes one picture each, recognise the rest, report."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from slipstream.errors import OpError, UnavailableError
+from slipstream.files import write_aside
+from slipstream.oneshot import api
+from slipstream.oneshot.accuracy import Trials
+from slipstream.oneshot.datasets import load
+from slipstream.oneshot.episodes import ClassRows, draw_known
+from slipstream.oneshot.evaluate import Evaluation, at_most, evaluate_model
+from slipstream.oneshot.extras import require_extra
+from slipstream.oneshot.gallery import Answer
+from slipstream.oneshot.picture_set import PictureSet
+from slipstream.oneshot.recipe import CLOTHES, GENERAL, Recipe
+from slipstream.oneshot.report import write_report
+from slipstream.oneshot.reporting import report_data
+from slipstream.oneshot.storage import Model
+from slipstream.oneshot.training import Say, clock
+
+# Minutes, not hours: what this trains is good, not the best there is.
+ONLINE = replace(CLOTHES, epochs=8, steps=80, turns=True, ways=20, each=5, views=2)
+OFFLINE = replace(GENERAL, epochs=6, steps=60, turns=True, ways=20, each=5, views=2)
+TRIALS = Trials(draws=100)
+NEW_PICTURES = 1500  # of the new classes
+NEW_CLASSES = 10
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which data the demonstration uses: to train, and for the new classes."""
+
+    trained: str
+    new: PictureSet
+    recipe: Recipe
+
+
+def plan(say: Say) -> Plan:
+    """Fashion-MNIST and MNIST where they are or can be had; else what the packages bring along."""
+    trained = available("fashion-mnist", say)
+    new_names = ("mnist", "digits") if trained else ("letters",)
+    name = next(one for one in new_names if one in ("digits", "letters") or available(one, say))
+    new = load(name, "test" if name == "mnist" else "all")
+    wanted = at_most(new.of_classes(range(NEW_CLASSES)), NEW_PICTURES)
+    return Plan("fashion-mnist" if trained else "digits", wanted, ONLINE if trained else OFFLINE)
+
+
+def available(name: str, say: Say) -> bool:
+    """Whether a published data set is here or can be downloaded."""
+    try:
+        load(name, "test")
+    except UnavailableError as problem:
+        say(f"{name} is not here and cannot be downloaded now ({first_line(problem)})\n")
+        return False
+    return True
+
+
+def first_line(problem: OpError) -> str:
+    """What happened, without the details."""
+    return str(problem).partition(";")[0]
+
+
+def demo(out: Path | str, say: Say, recipe: Recipe | None = None) -> str:
+    """Runs the whole job in the folder `out`; returns a summary to print.
+
+    `recipe` replaces the one that suits the data.
+    """
+    began, out = time.perf_counter(), Path(out)
+    chosen = plan(say)
+    say(f"1/4  training on {chosen.trained}\n")
+    model = api.train(chosen.trained, out, recipe or chosen.recipe, say=say)
+    say(f"2/4  showing {chosen.new.classes} new classes of {chosen.new.name}, one picture each\n")
+    known = draw_known(ClassRows(chosen.new.labels), np.random.default_rng(model.recipe.seed))
+    enroll_all(out, chosen.new, known)
+    say("3/4  recognising the rest, and measuring\n")
+    rest = chosen.new.rows(np.setdiff1d(np.arange(len(chosen.new)), known))
+    answers = api.open_gallery(out, model).identify(model.embedder()(rest.images))
+    found = evaluate_model(model, chosen.new, TRIALS, out, say)
+    say("4/4  writing the report\n")
+    page = write_report(report_data(model, found), out / api.REPORT)
+    seconds = time.perf_counter() - began
+    return "\n".join(summary(model, found, count(rest, answers), page, seconds))
+
+
+def enroll_all(out: Path, new: PictureSet, known: np.ndarray) -> None:
+    """Writes the known picture of every class as PNG, and enrolls it from there."""
+    for place, row in enumerate(known):
+        name = new.class_names[new.labels[row]]
+        path = out / "enrolled" / f"{name}.png"
+        save_picture(path, new.images[row])
+        api.enroll(out, name, [path], anew=place == 0)
+
+
+def save_picture(path: Path, image: np.ndarray) -> None:
+    """A picture as PNG, whole or not at all."""
+    make: Callable[..., object] = require_extra("PIL.Image").fromarray
+    with write_aside(path, "save picture") as aside:
+        make(image).save(aside, format="PNG")  # type: ignore[attr-defined]
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many of the rest were named rightly, wrongly, or called unknown; and how often the
+    nearest class was right, whatever its distance."""
+
+    right: int
+    wrong: int
+    unknown: int
+    nearest_right: int
+
+
+def count(rest: PictureSet, answers: list[Answer]) -> Counts:
+    """What came of the pictures that were not enrolled."""
+    truth = [rest.class_names[label] for label in rest.labels]
+    named = [(one.name, name) for one, name in zip(answers, truth, strict=True) if one.known]
+    right = sum(one == name for one, name in named)
+    nearest = sum(one.nearest[0][0] == name for one, name in zip(answers, truth, strict=True))
+    return Counts(right, len(named) - right, len(answers) - len(named), nearest)
+
+
+def summary(
+    model: Model, found: Evaluation, counts: Counts, page: Path, seconds: float
+) -> list[str]:
+    """What a person wants to know at the end."""
+    total = counts.right + counts.wrong + counts.unknown
+    own = found.result
+    return [
+        "",
+        f"Trained on {model.origin.data} in {clock(model.seconds)} min, seed {model.recipe.seed}; "
+        f"{found.pairs.accuracy:.1%} of held-out pairs are told right.",
+        f"Then {found.new.classes} new classes of {found.new.name} were shown, one picture each, "
+        "with no further training.",
+        f"Of {total} other pictures of these, the nearest class is right for "
+        f"{counts.nearest_right / total:.1%} (guessing: {own.chance:.0%}).",
+        f"With 'unknown' beyond distance {model.threshold:.2f}: {counts.right} right, "
+        f"{counts.wrong} wrong, {counts.unknown} unknown.",
+        "",
+        f"One-shot accuracy over {len(own.draws)} draws of the known pictures, 95 % interval:",
+        *(f"  {name:26s} {result.interval}" for name, result in found.methods),
+        "",
+        f"Everything took {clock(seconds)} min. The report: {page}",
+        f"Try: slipstream oneshot identify {page.parent} {page.parent / 'enrolled'}/*.png",
+    ]
