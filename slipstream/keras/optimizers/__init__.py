@@ -5,7 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from slipstream.keras.optimizers import schedules
-from slipstream.keras.optimizers.adam import Adam
+from slipstream.keras.optimizers.adafactor import Adafactor
+from slipstream.keras.optimizers.adam import Adam, AdamW
+from slipstream.keras.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
+from slipstream.keras.optimizers.lion import Lion
+from slipstream.keras.optimizers.moments import Adamax, Lamb, Nadam
 from slipstream.keras.optimizers.optimizer import Optimizer
 from slipstream.keras.optimizers.sgd import SGD
 from slipstream.keras.registry import (
@@ -14,7 +18,9 @@ from slipstream.keras.registry import (
     serialize_keras_object,
 )
 
-CLASSES = (SGD, Adam)
+CLASSES = (
+    SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, RMSprop,
+)  # fmt: skip
 NAMES: dict[str, Any] = {kind.__name__: kind for kind in CLASSES}
 NAMES |= {kind.__name__.lower(): kind for kind in CLASSES}
 
@@ -33,11 +39,31 @@ def get(identifier: Any) -> Any:
 
 
 def serialize(optimizer: Any) -> Any:
+    """The configuration of an optimizer."""
     return serialize_keras_object(optimizer)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The optimizer of a configuration or name."""
     return get(config)
 
 
-__all__ = ["SGD", "Adam", "Optimizer", "deserialize", "get", "schedules", "serialize"]
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adafactor",
+    "Adagrad",
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Ftrl",
+    "Lamb",
+    "Lion",
+    "Nadam",
+    "Optimizer",
+    "RMSprop",
+    "deserialize",
+    "get",
+    "schedules",
+    "serialize",
+]

@@ -1,4 +1,4 @@
-"""Adam."""
+"""Adam and its decoupled weight decay."""
 
 from __future__ import annotations
 
@@ -38,10 +38,10 @@ class Adam(Optimizer):
         if self.built:
             return
         super().build(variables)
-        names = ("momentum", "velocity", "velocity_hat")[: 3 if self.amsgrad else 2]
-        slots = self.add_slots(self._trainable_variables, *names)
-        self._momentums, self._velocities = slots[:2]
-        self._largest = slots[2] if self.amsgrad else []
+        slots = self.add_slots(self._trainable_variables, "momentum", "velocity")
+        self._momentums, self._velocities = slots
+        if self.amsgrad:
+            (self._largest,) = self.add_slots(self._trainable_variables, "velocity_hat")
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         place = self.index_of(variable)
@@ -64,3 +64,31 @@ class Adam(Optimizer):
             "epsilon": self.epsilon,
             "amsgrad": self.amsgrad,
         }
+
+
+class AdamW(Adam):
+    """Adam, each step also taking away rate * weight_decay of the weights (Loshchilov 2019).
+
+    ValueError for a weight_decay of None.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        clipnorm: float | None = None,
+        clipvalue: float | None = None,
+        global_clipnorm: float | None = None,
+        name: str = "adamw",
+        **options: Any,
+    ) -> None:
+        if weight_decay is None:
+            raise ValueError("Argument `weight_decay` must be a float. Received: weight_decay=None")
+        super().__init__(
+            learning_rate, beta_1, beta_2, epsilon, amsgrad, weight_decay, clipnorm, clipvalue,
+            global_clipnorm, name, **options,
+        )  # fmt: skip

@@ -16,7 +16,10 @@ from slipstream.keras.optimizers.schedules import LearningRateSchedule, deserial
 from slipstream.keras.registry import serialize_keras_object
 from slipstream.keras.variables import KerasVariable
 from slipstream.ops.arithmetic import clip_by_value
+from slipstream.ops.comparison import equal
+from slipstream.ops.control import cond
 from slipstream.ops.conversion import cast
+from slipstream.ops.indexing import where
 from slipstream.ops.normalization import clip_by_global_norm, clip_by_norm
 from slipstream.runtime.convert import convert
 from slipstream.runtime.slices import IndexedSlices
@@ -28,7 +31,8 @@ class Optimizer:
 
     A subclass makes its slots in `build(variables)` by `add_variable_from_reference`, and changes
     one variable in `update_step(gradient, variable, learning_rate)`. A rate is a float, a schedule
-    or a function without arguments.
+    or a function without arguments. `use_ema` keeps moving averages of the variables,
+    `gradient_accumulation_steps` batches make one step.
     """
 
     takes_rows = False  # whether update_step takes IndexedSlices as they are
@@ -41,6 +45,11 @@ class Optimizer:
         clipvalue: float | None = None,
         global_clipnorm: float | None = None,
         name: str | None = None,
+        use_ema: bool = False,
+        ema_momentum: float = 0.99,
+        ema_overwrite_frequency: int | None = None,
+        loss_scale_factor: float | None = None,
+        gradient_accumulation_steps: int | None = None,
         **options: Any,
     ) -> None:
         learning_rate = options.pop("lr", learning_rate)
@@ -50,13 +59,20 @@ class Optimizer:
         self.weight_decay = weight_decay
         self.clipnorm, self.clipvalue, self.global_clipnorm = clipnorm, clipvalue, global_clipnorm
         _check_clipping(clipnorm, clipvalue, global_clipnorm)
+        _check_averaging(ema_momentum, ema_overwrite_frequency, gradient_accumulation_steps)
+        self.use_ema, self.ema_momentum = use_ema, ema_momentum
+        self.ema_overwrite_frequency = ema_overwrite_frequency
+        self.loss_scale_factor = loss_scale_factor
+        self.gradient_accumulation_steps = gradient_accumulation_steps
+        self._averages: list[Any] = []
+        self._accumulated: list[Any] = []
         self.built = False
         self._variables: list[Any] = []
         self._trainable_variables: list[Any] = []
         self._places: dict[int, int] = {}
         self._no_decay: set[int] = set()
         with name_scope(self.name):
-            self.iterations = self._scalar(0, "int64", "iteration")
+            self._iterations = self._scalar(0, "int64", "iteration")
             self._learning_rate = self._rate(learning_rate)
 
     def _scalar(self, value: Any, dtype: str, name: str) -> KerasVariable:
@@ -81,10 +97,17 @@ class Optimizer:
         return list(self._variables)
 
     @property
+    def iterations(self) -> Any:
+        """How many steps there were; batches that were only added up are none."""
+        if self.gradient_accumulation_steps:
+            return self._iterations // self.gradient_accumulation_steps
+        return self._iterations
+
+    @property
     def learning_rate(self) -> Any:
         """The rate in force: a variable, or a tensor where a schedule gives it."""
         if isinstance(self._learning_rate, LearningRateSchedule):
-            return self._learning_rate(self.iterations.value())
+            return self._learning_rate(convert(self.iterations))
         rate = self._learning_rate
         return rate if isinstance(rate, KerasVariable) else rate()
 
@@ -111,18 +134,28 @@ class Optimizer:
         """Make the slots for the variables to be trained."""
         self._trainable_variables = list(variables)
         self._places = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        if self.use_ema:
+            (self._averages,) = self.add_slots(self._trainable_variables, "average")
+        if self.gradient_accumulation_steps:
+            name = "gradient_accumulator"
+            (self._accumulated,) = self.add_slots(self._trainable_variables, name)
         self.built = True
 
     def add_variable_from_reference(
         self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros"
     ) -> KerasVariable:
         """A slot of the shape and dtype of a variable."""
-        path = getattr(reference_variable, "path", reference_variable.name)
+        return self._slot(reference_variable, tuple(reference_variable.shape), name, initializer)
+
+    def _slot(
+        self, variable: Any, shape: tuple[int, ...], name: str | None, initializer: Any = "zeros"
+    ) -> KerasVariable:
+        path = getattr(variable, "path", variable.name)
         with name_scope(self.name):
             slot = KerasVariable(
                 initializers.get(initializer),
-                shape=tuple(reference_variable.shape),
-                dtype=reference_variable.dtype,
+                shape=shape,
+                dtype=variable.dtype,
                 trainable=False,
                 autocast=False,
                 name=f"{path.replace('/', '_').replace(':', '_')}_{name or 'slot'}",
@@ -167,16 +200,71 @@ class Optimizer:
             self.build(variables)
         self._check_known(variables)
         pairs = _existing(list(grads), variables)
-        gradients = self._clipped([self._whole(g) for g, _ in pairs])
+        known = [variable for _, variable in pairs]
+        gradients = [self._unscaled(self._whole(g)) for g, _ in pairs]
+        if self.gradient_accumulation_steps:
+            self._accumulate(gradients, known)
+        else:
+            self._step(gradients, known)
+        self._iterations.assign_add(1)
+
+    def _step(self, gradients: list[Any], variables: list[Any]) -> None:
+        """Clip, decay, update, average, constrain."""
         rate = convert(self.learning_rate)
-        self._decay([v for _, v in pairs], rate)
-        for gradient, (_, variable) in zip(gradients, pairs, strict=True):
+        gradients = self._clipped(gradients)
+        self._decay(variables, rate)
+        self.begin_step()
+        for gradient, variable in zip(gradients, variables, strict=True):
             kind = variable.dtype
             self.update_step(gradient, variable, rate if rate.dtype is kind else cast(rate, kind))
-        for _, variable in pairs:
+        if self.use_ema:
+            self._average(variables)
+        for variable in variables:
             if getattr(variable, "constraint", None) is not None:
                 variable.assign(variable.constraint(variable))
-        self.iterations.assign_add(1)
+
+    def begin_step(self) -> None:
+        """What a subclass does once a step, before its `update_step` of each variable."""
+
+    def _accumulate(self, gradients: list[Any], variables: list[Any]) -> None:
+        """A step by the mean of the gradients of several batches, at the last of them."""
+        steps = self.gradient_accumulation_steps
+        sums = [self._accumulated[self.index_of(v)] for v in variables]
+        for total, gradient in zip(sums, gradients, strict=True):
+            total.assign_add(gradient)
+
+        def step() -> None:
+            self._step([total / steps for total in sums], variables)
+            for total in sums:
+                total.assign(total * 0)
+
+        cond(equal((self._iterations + 1) % steps, 0), step, lambda: None)
+
+    def _average(self, variables: list[Any]) -> None:
+        """Move the averages towards the variables; the first step makes them equal."""
+        first = cast(equal(convert(self.iterations), 0), float32)
+        for variable in variables:
+            average = self._averages[self.index_of(variable)]
+            kept = cast(self.ema_momentum * (1 - first), variable.dtype)
+            average.assign(average * kept + variable * (1 - kept))
+            if self.ema_overwrite_frequency:
+                now = equal((self.iterations + 1) % self.ema_overwrite_frequency, 0)
+                variable.assign(where(now, average, variable))
+
+    def finalize_variable_values(self, var_list: Any) -> None:
+        """At the end of training, give the variables their averages, if there are any."""
+        if self.use_ema:
+            for variable in var_list:
+                variable.assign(self._averages[self.index_of(variable)])
+
+    def scale_loss(self, loss: Any) -> Any:
+        """The loss to take gradients of, which `apply` divides by `loss_scale_factor` again."""
+        return loss * self.loss_scale_factor if self.loss_scale_factor else loss
+
+    def _unscaled(self, gradient: Any) -> Any:
+        if not self.loss_scale_factor:
+            return gradient
+        return convert(gradient) / self.loss_scale_factor
 
     def minimize(self, loss: Any, var_list: Any, tape: Any = None) -> Any:
         """Make `loss`, a function or a tensor recorded by `tape`, smaller by one step."""
@@ -201,8 +289,9 @@ class Optimizer:
 
     def _whole(self, gradient: Any) -> Any:
         rows = isinstance(gradient, IndexedSlices)
-        clipped = self.clipnorm or self.clipvalue or self.global_clipnorm
-        return gradient if rows and self.takes_rows and not clipped else convert(gradient)
+        changed = self.clipnorm or self.clipvalue or self.global_clipnorm or self.loss_scale_factor
+        whole = changed or self.gradient_accumulation_steps
+        return gradient if rows and self.takes_rows and not whole else convert(gradient)
 
     def _clipped(self, gradients: list[Any]) -> list[Any]:
         if self.clipnorm:
@@ -236,6 +325,11 @@ class Optimizer:
             "clipnorm": self.clipnorm,
             "global_clipnorm": self.global_clipnorm,
             "clipvalue": self.clipvalue,
+            "use_ema": self.use_ema,
+            "ema_momentum": self.ema_momentum,
+            "ema_overwrite_frequency": self.ema_overwrite_frequency,
+            "loss_scale_factor": self.loss_scale_factor,
+            "gradient_accumulation_steps": self.gradient_accumulation_steps,
         }
 
     @classmethod
@@ -281,6 +375,23 @@ def _check_clipping(*norms: float | None) -> None:
         )
     if given and given[0] <= 0:
         raise ValueError(f"Clipping needs a positive number. Received: {given[0]}")
+
+
+def _check_averaging(momentum: float, frequency: Any, steps: Any) -> None:
+    if not 0 <= momentum <= 1:
+        raise ValueError(
+            f"`ema_momentum` must be in the range [0, 1]. Received: ema_momentum={momentum}"
+        )
+    if frequency is not None and (not isinstance(frequency, int) or frequency < 1):
+        raise ValueError(
+            "`ema_overwrite_frequency` must be an integer >= 1 or None. "
+            f"Received: ema_overwrite_frequency={frequency}"
+        )
+    if steps is not None and (not isinstance(steps, int) or steps < 2):
+        raise ValueError(
+            "`gradient_accumulation_steps` must be an integer >= 2. "
+            f"Received: gradient_accumulation_steps={steps}"
+        )
 
 
 def _existing(grads: list[Any], variables: list[Any]) -> list[tuple[Any, Any]]:
