@@ -188,6 +188,8 @@ def public_module(kind: Any) -> str | None:
     module = str(getattr(kind, "__module__", ""))
     if not module.startswith(PACKAGE):
         return None
+    if module.startswith(f"{PACKAGE}optimizers.schedules"):
+        return "keras.optimizers.schedules"
     folder = module.split(".")[2]
     return MODULES.get(folder, f"keras.{folder}")
 
@@ -350,7 +352,7 @@ def _class_of(config: Any, table: Mapping[str, Any]) -> Any:
 
 def _built_in(module: str, name: str) -> Any:
     parts = [p for p in module.split(".")[1:] if p != "src"]
-    for folder in (*parts[:1], "models", "layers", "dtype_policy"):
+    for folder in (".".join(parts) or "models", *parts[:1], "models", "layers", "dtype_policy"):
         try:
             found = getattr(importlib.import_module(PACKAGE + folder), name, None)
         except ModuleNotFoundError:

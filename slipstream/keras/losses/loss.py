@@ -9,7 +9,7 @@ from slipstream.ir.dtypes import as_dtype
 from slipstream.keras import config
 from slipstream.keras.dtype_policy import get as policy_of
 from slipstream.keras.naming import auto_name
-from slipstream.keras.registry import serialize_keras_object
+from slipstream.keras.registry import deserialize_keras_object, serialize_keras_object
 from slipstream.ops.comparison import logical_and
 from slipstream.ops.conversion import cast
 from slipstream.ops.reduction import reduce_mean, reduce_sum
@@ -86,6 +86,13 @@ class LossFunctionWrapper(Loss):
         )
         given = {k: serialize_keras_object(v) for k, v in self.arguments.items()}
         return super().get_config() | own | given
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        given = dict(config)
+        if "fn" in given:
+            given["fn"] = deserialize_keras_object(given["fn"])
+        return cls(**given)
 
 
 def as_floats(value: Any, dtype: Any) -> Any:

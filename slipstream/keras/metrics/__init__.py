@@ -24,6 +24,7 @@ from slipstream.keras.losses import (
     sparse_categorical_crossentropy,
     squared_hinge,
 )
+from slipstream.keras.metrics import reduction
 from slipstream.keras.metrics.accuracy import (
     BinaryAccuracy,
     CategoricalAccuracy,
@@ -100,14 +101,25 @@ FUNCTIONS = (
     pearson_correlation, sparse_categorical_accuracy, sparse_top_k_categorical_accuracy,
     top_k_categorical_accuracy,
 )  # fmt: skip
-NAMES: dict[str, Any] = {to_snake_case(kind.__name__): kind for kind in CLASSES}
-NAMES |= LOSS_ALIASES | {"rmse": RootMeanSquaredError, "RMSE": RootMeanSquaredError}
-NAMES |= {item.__name__: item for item in (*LOSS_FUNCTIONS, *FUNCTIONS, *CLASSES)}
+ALIASES = {
+    "bce": BinaryCrossentropy,
+    "mae": MeanAbsoluteError,
+    "mape": MeanAbsolutePercentageError,
+    "mse": MeanSquaredError,
+    "msle": MeanSquaredLogarithmicError,
+    "rmse": RootMeanSquaredError,
+}
+ALIASES |= {name.upper(): kind for name, kind in ALIASES.items()}
+reduction.FUNCTIONS |= {item.__name__: item for item in (*LOSS_FUNCTIONS, *FUNCTIONS)}
+NAMES: dict[str, Any] = LOSS_ALIASES | reduction.FUNCTIONS
+NAMES |= {kind.__name__: kind for kind in CLASSES}
+NAMES |= {to_snake_case(kind.__name__): kind for kind in CLASSES} | ALIASES
 
 
 def get(identifier: Any) -> Any:
     """A metric, or a function of examples, of a name, a config, a class, a function, or None."""
-    return get_by_name(identifier, NAMES, "metric")
+    named = isinstance(identifier, dict) and identifier.get("class_name") == "function"
+    return get_by_name(identifier, reduction.FUNCTIONS if named else NAMES, "metric")
 
 
 def serialize(metric: Any) -> Any:

@@ -8,13 +8,15 @@ from typing import Any
 from slipstream.ir.dtypes import as_dtype
 from slipstream.keras.losses.loss import same_rank
 from slipstream.keras.metrics.metric import Metric
-from slipstream.keras.registry import serialize_keras_object
+from slipstream.keras.registry import deserialize_keras_object, serialize_keras_object
 from slipstream.ops.arithmetic import divide_no_nan
 from slipstream.ops.array import ones_like
 from slipstream.ops.conversion import cast
 from slipstream.ops.reduction import reduce_mean, reduce_sum
 from slipstream.ops.shaping import expand_dims, squeeze
 from slipstream.runtime.convert import convert
+
+FUNCTIONS: dict[str, Callable[..., Any]] = {}  # by name; filled by the package
 
 
 def by_example(values: Any, sample_weight: Any, dtype: Any, reduce: Any) -> tuple[Any, Any]:
@@ -108,3 +110,10 @@ class MeanMetricWrapper(Mean):
         )
         given = {k: serialize_keras_object(v) for k, v in self._fn_kwargs.items()}
         return super().get_config() | own | given
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        given = dict(config)
+        if "fn" in given:
+            given["fn"] = deserialize_keras_object(given["fn"], module_objects=FUNCTIONS)
+        return cls(**given)

@@ -130,10 +130,11 @@ def _as_metric(item: Any, target: Any, output: Any) -> Metric:
     if isinstance(item, str) and item in ACCURACIES:
         name = "accuracy" if item in ("accuracy", "acc") else "crossentropy"
         kind = _accuracy_kind(target, output)
-        function = metrics.get(f"{kind}{name}")
+        function = getattr(metrics, f"{kind}{name}")
         return MeanMetricWrapper(function, name=item)
     found = metrics.get(item)
     if isinstance(found, Metric):
+        found.name = item if isinstance(item, str) else found.name
         return found
     name = item if isinstance(item, str) else getattr(found, "__name__", "metric")
     return MeanMetricWrapper(found, name=name)

@@ -163,11 +163,12 @@ class Trainer:
         with GradientTape() as tape:
             y_pred = self(x, training=True)  # type: ignore[operator]
             loss = self.compute_loss(x, y, y_pred, sample_weight, training=True)
+            scaled = self.optimizer.scale_loss(loss)
         self._track(loss, x)
         variables = self.trainable_variables  # type: ignore[attr-defined]
         if not variables:
             raise ValueError("The model has no trainable variables.")
-        gradients = tape.gradient(loss, variables)
+        gradients = tape.gradient(scaled, variables)
         self.optimizer.apply_gradients(zip(gradients, variables, strict=True))
         found: dict[str, Any] = self.compute_metrics(x, y, y_pred, sample_weight)
         return found
@@ -260,6 +261,8 @@ class Trainer:
                 source.on_epoch_end()
             if self.stop_training:
                 break
+        if self.optimizer is not None and self.optimizer.built:
+            self.optimizer.finalize_variable_values(self.trainable_variables)  # type: ignore[attr-defined]
         listed.on_train_end(logs)
         history: History = listed.history
         return history
