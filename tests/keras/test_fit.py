@@ -217,6 +217,29 @@ def test_losses_of_layers_are_part_of_the_loss():
     assert abs(model.evaluate(x, y, batch_size=40, verbose=0) - plain - penalty) < 1e-4
 
 
+@pytest.mark.parametrize("kind", ["sequential", "functional", "nested"])
+def test_dropout_is_active_in_training_only(kind):
+    begin = keras.Input((1000,))
+    model = {
+        "sequential": lambda: keras.Sequential([begin, layers.Dropout(0.5)]),
+        "functional": lambda: keras.Model(begin, layers.Dropout(0.5)(begin)),
+        "nested": lambda: keras.Sequential([begin, keras.Sequential([layers.Dropout(0.5)])]),
+    }[kind]()
+    x = np.ones((8, 1000), np.float32)
+    trained = tf.function(lambda t: model(t, training=True))
+    for output in (model(x, training=True), trained(x)):
+        assert abs((output.numpy() == 0).mean() - 0.5) < 0.05
+    np.testing.assert_array_equal(model(x), x)
+    np.testing.assert_array_equal(model.predict(x, verbose=0), x)
+
+
+def test_a_drawn_call_keeps_the_training_it_was_given():
+    begin = keras.Input((1000,))
+    model = keras.Model(begin, layers.Dropout(0.5)(begin, training=True))
+    x = np.ones((4, 1000), np.float32)
+    assert (model(x, training=False).numpy() == 0).any()
+
+
 def test_frozen_layers_stay():
     x, y = clusters(50)
     model = classifier()

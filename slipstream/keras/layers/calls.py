@@ -59,7 +59,8 @@ class Call:
             if not signature.takes_any:
                 self.kwargs.pop("training", None)
         elif training is not None and "training" not in signature.positional[: len(self.args)]:
-            self.kwargs["training"] = training
+            if not self.symbolic:  # a drawn call is told at each run of its model
+                self.kwargs["training"] = training
 
     def _fill_masks(self) -> None:
         """Masks that inputs carry, as the arguments the layer takes them by."""
