@@ -58,9 +58,10 @@ class Call:
         if not signature.has_training:
             if not signature.takes_any:
                 self.kwargs.pop("training", None)
-        elif training is not None and "training" not in signature.positional[: len(self.args)]:
-            if not self.symbolic:  # a drawn call is told at each run of its model
-                self.kwargs["training"] = training
+        elif self.symbolic or training is None:
+            return  # a drawn call is told at each run of its model
+        elif "training" not in signature.positional[: len(self.args)]:
+            self.kwargs["training"] = training
 
     def _fill_masks(self) -> None:
         """Masks that inputs carry, as the arguments the layer takes them by."""
