@@ -86,9 +86,21 @@ def prepare(
     """
     whole = load(data, "train")
     chosen = pick(whole, classes)
-    trained, held_out = chosen.hold_out(HELD_OUT)
+    trained, held_out = keep_out(chosen)
     groups = tuple(sorted(set(chosen.class_groups)))
     return trained, held_out, Origin(str(data), chosen.class_names, groups)
+
+
+def keep_out(pictures: PictureSet) -> tuple[PictureSet, PictureSet]:
+    """(the rest, kept out): a tenth of each class, but a pair at least where that leaves one.
+
+    The same pictures each time.
+    """
+    random, kept = np.random.default_rng(0), np.zeros(len(pictures), bool)
+    for label in range(pictures.classes):
+        rows = random.permutation(np.flatnonzero(pictures.labels == label))
+        kept[rows[: max(round(HELD_OUT * len(rows)), min(2, len(rows) - 2), 0)]] = True
+    return pictures.rows(~kept), pictures.rows(kept)
 
 
 def pick(pictures: PictureSet, classes: Sequence[int | str]) -> PictureSet:
@@ -102,8 +114,13 @@ def pick(pictures: PictureSet, classes: Sequence[int | str]) -> PictureSet:
 
 
 def held_out_pictures(model: Model) -> PictureSet:
-    """Pictures of the trained classes that neither training nor calibration saw."""
+    """Pictures of the trained classes that training never saw.
+
+    Those of the other half, or in a folder too small for pairs of these, those calibrated on.
+    """
     found = load(model.origin.data, "test").of_classes(model.origin.classes)
+    if found.counts().min() < 2:
+        found = prepare(model.origin.data, model.origin.classes)[1]
     return at_most(found, MOST_HELD_OUT)
 
 
