@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 import slipstream as tf
-from slipstream.keras import losses, metrics
+from slipstream.keras import layers, losses, metrics, models
 
 RNG = np.random.default_rng(0)
 TRUE = RNG.uniform(size=(6, 3)).astype(np.float32)
@@ -314,6 +314,26 @@ def test_explained_variance():
         )
     adjusted = in_two_batches(metrics.R2Score(num_regressors=2), TRUE[:, :1], PRED[:, :1])
     assert adjusted == pytest.approx(1 - (1 - scores[0]) * 5 / 3, rel=1e-4)
+
+
+def test_metrics_in_fit_and_evaluate():
+    model = models.Sequential([layers.Dense(3, activation="softmax")])
+    given = ["accuracy", "mse", "AUC", metrics.F1Score(name="f1"), metrics.AUC(multi_label=True)]
+    model.compile("sgd", "categorical_crossentropy", metrics=given)
+    history = model.fit(TRUE, HOT, batch_size=2, epochs=2, verbose=0).history
+    assert set(history) == {"loss", "accuracy", "mse", "AUC", "f1", given[-1].name}
+    found = model.evaluate(TRUE, HOT, batch_size=3, verbose=0, return_dict=True)
+    shares = model.predict(TRUE, verbose=0)
+    assert found["accuracy"] == pytest.approx((shares.argmax(1) == LABELS).mean())
+    assert found["mse"] == pytest.approx(((shares - HOT) ** 2).mean(), rel=1e-5)
+    assert found["AUC"] == pytest.approx(float(metrics.AUC()(HOT, shares)), rel=1e-5)
+    np.testing.assert_allclose(found["f1"], metrics.F1Score()(HOT, shares), rtol=1e-5)
+
+
+def test_names_are_objects():
+    assert isinstance(metrics.get("mse"), metrics.MeanSquaredError)
+    assert isinstance(metrics.get("root_mean_squared_error"), metrics.RootMeanSquaredError)
+    assert isinstance(metrics.get("auc"), metrics.AUC)
 
 
 def test_reset_begins_anew():

@@ -13,6 +13,7 @@ from slipstream.keras.symbolic import KerasTensor
 from slipstream.ops.conversion import cast
 from slipstream.ops.shaping import expand_dims
 from slipstream.runtime.convert import convert
+from slipstream.runtime.shape import TensorShape
 from slipstream.runtime.structure import flatten, map_structure
 
 
@@ -123,7 +124,8 @@ class Functional(Model):
         value = convert(value)
         if len(value.shape) == len(tensor.shape) - 1 and tensor.shape[-1] == 1:
             value = expand_dims(value, -1)
-        if not tensor.shape.is_compatible_with(value.shape):
+        free = (None, *tensor.shape[1:])  # the last batch is often smaller
+        if not TensorShape(free).is_compatible_with(value.shape):
             raise ValueError(
                 f'Input {self.inputs.index(tensor)} of layer "{self.name}" is incompatible with '
                 f"the layer: expected shape={tensor.shape}, found shape={value.shape}"
