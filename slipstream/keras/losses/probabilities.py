@@ -49,8 +49,8 @@ def categorical_crossentropy(
 
     Probabilities `y_pred` are made to add up to 1. ValueError unless the shapes are equal.
 
-    >>> categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]]).numpy().round(4).tolist()
-    [0.6931000351905823]
+    >>> round(float(categorical_crossentropy([[0.0, 1.0]], [[0.5, 0.5]])[0]), 4)
+    0.6931
     """
     name = "categorical_crossentropy"
     y_true, y_pred = _classes(name, y_true, y_pred, label_smoothing, axis)

@@ -26,8 +26,8 @@ class MeanSquaredError(MeanMetricWrapper):
 class RootMeanSquaredError(Mean):
     """The root of the mean of (y_true - y_pred)² over all elements.
 
-    >>> float(RootMeanSquaredError()([1.0, 1.0], [4.0, 1.0])) ** 2
-    4.5
+    >>> float(RootMeanSquaredError()([1.0, 1.0], [3.0, 3.0]))
+    2.0
     """
 
     def __init__(self, name: str = "root_mean_squared_error", dtype: Any = None) -> None:

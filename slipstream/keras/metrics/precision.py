@@ -44,8 +44,8 @@ class Precision(_Share):
 
     `top_k` takes the k best scores of each example for yes, `class_id` looks at one class only.
 
-    >>> float(Precision()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.7])) * 3
-    2.0
+    >>> float(Precision()([0, 1, 1, 1], [0.9, 0.8, 0.3, 0.4]))
+    0.5
     """
 
     other = "false_positives"
