@@ -61,6 +61,15 @@ def test_supervised_contrastive_leaves_the_picture_itself_out():
     assert loss == pytest.approx(np.mean(expected), rel=1e-5)
 
 
+def test_proxies_are_a_softmax_over_all_classes():
+    cosines = EMBEDDINGS[:, :3]
+    expected = [
+        -log_softmax(row / TEMPERATURE)[label] for row, label in zip(cosines, LABELS, strict=True)
+    ]
+    loss = float(losses.proxies(cosines, LABELS, TEMPERATURE))
+    assert loss == pytest.approx(np.mean(expected), rel=1e-5)
+
+
 @pytest.mark.parametrize(
     "loss",
     [
