@@ -33,7 +33,7 @@ from slipstream.oneshot.recipe import Recipe, recipe_for
 from slipstream.oneshot.report import write_report
 from slipstream.oneshot.reporting import report_data
 from slipstream.oneshot.storage import Model, Origin
-from slipstream.oneshot.training import History, Say, train_siamese
+from slipstream.oneshot.training import History, Say, some, train_siamese
 
 CALIBRATION_PAIRS = 10_000
 CALIBRATION_PICTURES = 3000
@@ -87,21 +87,24 @@ class Keeper:
         self.began = time.perf_counter()
 
     def keep(self, network: Siamese, history: History) -> None:
-        """Writes a checkpoint."""
-        self.model(network, history).save(self.out / "checkpoint")
+        """Writes a checkpoint; its threshold is a rough one, from a few pictures."""
+        self.calibrated_on(some(self.held_out), network, history).save(self.out / "checkpoint")
 
     def model(self, network: Siamese, history: History) -> Model:
         """The network with its threshold, calibrated on held-out pictures, and its history."""
+        known = at_most(self.held_out, CALIBRATION_PICTURES)
+        return self.calibrated_on(known, network, history)
+
+    def calibrated_on(self, known: PictureSet, network: Siamese, history: History) -> Model:
         seconds = time.perf_counter() - self.began
-        threshold = calibrated(Embedder(network.tower, self.recipe.views), self.held_out)
-        return Model(network, self.recipe, self.origin, threshold, history, seconds)
+        threshold = calibrated(Embedder(network.tower, self.recipe.views), known)
+        return Model(network, self.recipe, self.origin, threshold, dict(history), seconds)
 
 
 def calibrated(embed: Embedder, held_out: PictureSet) -> float:
     """The distance that best tells equal from unequal pairs of held-out pictures."""
-    pictures = at_most(held_out, CALIBRATION_PICTURES)
-    counts = pictures.counts()
-    pictures = pictures.rows(np.flatnonzero(counts[pictures.labels] >= 2))
+    counts = held_out.counts()
+    pictures = held_out.rows(np.flatnonzero(counts[held_out.labels] >= 2))
     pairs = draw_pairs(pictures.labels, CALIBRATION_PAIRS)
     return calibrate(distances_of(embed(pictures.images), pairs), pairs.equal)
 

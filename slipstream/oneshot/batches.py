@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import permutations
+
 import numpy as np
 
 from slipstream.oneshot.affine import random_affine, with_rotated_classes
@@ -10,6 +12,7 @@ from slipstream.oneshot.picture_set import PictureSet
 from slipstream.oneshot.pictures import thicken, to_floats
 from slipstream.oneshot.recipe import Recipe
 
+MOST_HALVES = 1000  # pictures of each class made of halves
 WIPED_SIDES = (4, 13)  # the sides of a wiped rectangle: from, and below
 
 Batch = tuple[np.ndarray, np.ndarray]
@@ -19,11 +22,13 @@ class Batches:
     """Draws batches for a recipe: pictures float32 `[n, 28, 28, 1]` and their targets.
 
     For losses on pairs the second half holds the partners of the first, and targets are 1 for equal
-    pairs, float32 `[n / 2]`; for the others they are the class within the batch, int32 `[n]`.
+    pairs, float32 `[n / 2]`; for the others they are classes, int32 `[n]`: for proxies by their
+    number in the whole set, for the rest by their place within the batch.
     """
 
     def __init__(self, pictures: PictureSet, recipe: Recipe, seed: int, augment: bool) -> None:
-        known = with_rotated_classes(pictures) if recipe.turns else pictures
+        known = with_halves(pictures) if recipe.halves else pictures
+        known = with_rotated_classes(known) if recipe.turns else known
         self.images, self.recipe, self.augment = known.images, recipe, augment
         self.classes = ClassRows(known.labels)
         self.classes.require(2, "pairs of equal pictures")
@@ -38,7 +43,8 @@ class Batches:
             rows, targets = np.concatenate([pairs.first, pairs.second]), pairs.equal
             return self.pictures(rows), targets.astype(np.float32)
         rows, within = draw_class_batch(self.classes, self.ways, self.recipe.each, self.random)
-        return self.pictures(rows), within.astype(np.int32)
+        labels = self.classes.labels[rows] if self.recipe.loss == "proxies" else within
+        return self.pictures(rows), labels.astype(np.int32)
 
     def pictures(self, rows: np.ndarray) -> np.ndarray:
         """The pictures of some rows, each in a view of its own."""
@@ -63,6 +69,26 @@ class LabelledBatches:
         chosen = self.set.images[rows]
         shown = random_view(chosen, self.recipe, self.random) if self.augment else to_floats(chosen)
         return shown[..., None], self.set.labels[rows].astype(np.int32)
+
+
+def with_halves(pictures: PictureSet) -> PictureSet:
+    """The set with, for every two classes, the upper half of one over the lower of the other.
+
+    As many pictures of each new class as the smallest class has, at most `MOST_HALVES`. More
+    classes to learn from, as with turned ones: what matters is which parts a picture has.
+    """
+    random = np.random.default_rng(0)
+    rows = [np.flatnonzero(pictures.labels == label) for label in range(pictures.classes)]
+    count = min(MOST_HALVES, *map(len, rows))
+    middle = pictures.images.shape[1] // 2
+    images, names = [pictures.images], list(pictures.class_names)
+    for upper, lower in permutations(range(pictures.classes), 2):
+        above, below = (pictures.images[random.choice(rows[k], count)] for k in (upper, lower))
+        images.append(np.concatenate([above[:, :middle], below[:, middle:]], axis=1))
+        names.append(f"{pictures.class_names[upper]} over {pictures.class_names[lower]}")
+    added = np.arange(pictures.classes, len(names)).repeat(count)
+    labels = np.concatenate([pictures.labels, added])
+    return PictureSet(f"{pictures.name} halved", np.concatenate(images), labels, tuple(names))
 
 
 def random_view(images: np.ndarray, recipe: Recipe, random: np.random.Generator) -> np.ndarray:

@@ -31,10 +31,13 @@ RECIPE_HELP = {
     "channels": "of the convolutions, as 32,64,128",
     "embedding": "numbers in an embedding",
     "margin": "of the contrastive and triplet losses",
-    "temperature": "of the prototypical and supervised-contrastive losses",
+    "temperature": "of the prototypical, supervised-contrastive and proxies losses",
     "augmentation": "how far random views go: 0 none, 1 usual",
     "erase": "share of pictures with a rectangle wiped out",
     "thicken": "how much wider strokes may become, 0 to 1",
+    "projected": "a dense layer for the loss only; embed with what comes before it",
+    "halves": "the upper half of one class over the lower of another is a further class",
+    "gamma": "power that pixels are raised to: below 1, faint parts count more",
     "turns": "classes turned by right angles are further classes",
     "views": "moved copies averaged when embedding",
     "seed": "the same seed gives the same network",
@@ -73,8 +76,8 @@ def add_recipe(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("recipe (defaults suit the data)")
     for one in fields(Recipe):
         option = "--" + one.name.replace("_", "-")
-        kind: Any = {"channels": numbers, "turns": None}.get(one.name, type(one.default))
-        if kind is None:
+        kind: Any = numbers if one.name == "channels" else type(one.default)
+        if kind is bool:
             action = argparse.BooleanOptionalAction
             group.add_argument(option, action=action, default=None, help=RECIPE_HELP[one.name])
         else:

@@ -15,7 +15,10 @@ from slipstream.ops.arithmetic import maximum, sqrt, square
 from slipstream.ops.comparison import equal as equal_to
 from slipstream.ops.conversion import cast
 from slipstream.ops.linear import matmul
-from slipstream.ops.losses import sigmoid_cross_entropy_with_logits
+from slipstream.ops.losses import (
+    sigmoid_cross_entropy_with_logits,
+    sparse_softmax_cross_entropy_with_logits,
+)
 from slipstream.ops.reduction import (
     reduce_logsumexp,
     reduce_max,
@@ -93,6 +96,15 @@ def supervised_contrastive(embeddings: Any, labels: Any, temperature: float) -> 
     partners = same_class(labels) - self_pairs
     found = reduce_sum(partners * log_softmax(scores), axis=1) / reduce_sum(partners, axis=1)
     return -reduce_mean(found)
+
+
+def proxies(cosines: Any, labels: Any, temperature: float) -> Any:
+    """Each picture shall find the proxy of its class among those of all classes.
+
+    `cosines` are float32 `[n, classes]`, `labels` int32 `[n]`.
+    """
+    logits = cosines / temperature
+    return reduce_mean(sparse_softmax_cross_entropy_with_logits(labels=labels, logits=logits))
 
 
 def same_class(labels: Any) -> Any:

@@ -11,7 +11,8 @@ from slipstream.keras.layers.layer import Layer
 from slipstream.oneshot.affine import AffineRange, random_maps, warp
 from slipstream.oneshot.pictures import SIDE, to_floats
 from slipstream.oneshot.recipe import Recipe
-from slipstream.ops.arithmetic import sqrt, square
+from slipstream.ops.arithmetic import maximum, sqrt, square
+from slipstream.ops.linear import matmul
 from slipstream.ops.normalization import l2_normalize
 from slipstream.ops.reduction import reduce_sum
 from slipstream.ops.shaping import split
@@ -21,31 +22,35 @@ SMALLEST_SIDE = 4  # a picture is halved while it is at least so wide
 BATCH = 200  # pictures embedded at a time: one traced program for any number
 MOMENTUM = 0.9  # of batch normalisation: trainings here have a thousand steps, not a million
 GENTLE = AffineRange(rotation=8, scale=0.1, shear=0.1, translation=1.5)
+DARKEST = 1e-6  # a power below 1 has no derivative at zero
 TINY = 1e-9  # keeps the derivative of a distance finite where it is zero
 
 
 class Tower(Layer):
-    """Pictures `[n, 28, 28, 1]` to embeddings `[n, size]` of length one.
+    """Pictures `[n, 28, 28, 1]`, values 0 to 1, to embeddings `[n, size]` of length one.
 
     Each convolution is 3x3, pooled by two, normalised over the batch and rectified; pooling comes
-    first because it makes the rest four times smaller and changes little.
+    first because it makes the rest four times smaller and changes little. A projected recipe leaves
+    out the dense layer at the end, and its embeddings are as large as what the convolutions give.
     """
 
-    def __init__(self, channels: tuple[int, ...], size: int, normalised: bool = True) -> None:
+    def __init__(self, recipe: Recipe, normalised: bool = True) -> None:
         super().__init__(name="tower")
-        self.normalised = normalised
+        self.normalised, self.gamma = normalised, recipe.gamma
         self.steps: list[Layer] = []
         side = SIDE
-        for count in channels:
+        for count in recipe.channels:
             self.steps.append(layers.Conv2D(count, 3, padding="same", use_bias=False))
             if side >= SMALLEST_SIDE:
                 self.steps.append(layers.MaxPooling2D(2))
                 side //= 2
             self.steps += [layers.BatchNormalization(momentum=MOMENTUM), layers.ReLU()]
-        self.steps += [layers.Flatten(), layers.Dense(size)]
+        self.steps.append(layers.Flatten())
+        if not recipe.projected:
+            self.steps.append(layers.Dense(recipe.embedding))
 
     def call(self, pictures: Any, training: bool = False) -> Any:
-        values = pictures
+        values = pictures if self.gamma == 1 else maximum(pictures, DARKEST) ** self.gamma
         for step in self.steps:
             normalises = isinstance(step, layers.BatchNormalization)
             values = step(values, training=training) if normalises else step(values)
@@ -79,12 +84,20 @@ class Siamese(Layer):
 
     def __init__(self, recipe: Recipe) -> None:
         super().__init__(name="siamese")
-        self.tower = Tower(recipe.channels, recipe.embedding)
+        self.tower = Tower(recipe)
+        self.projection = layers.Dense(recipe.embedding) if recipe.projected else None
         self.similarity = Similarity(name="similarity")
 
     def call(self, pictures: Any, training: bool = False) -> Any:
-        first, second = split(self.tower(pictures, training=training), 2)
+        first, second = split(self.judged(pictures, training), 2)
         return self.similarity([first, second])
+
+    def judged(self, pictures: Any, training: bool) -> Any:
+        """The embeddings as the loss sees them: of length one, projected if the recipe says so."""
+        embeddings = self.tower(pictures, training=training)
+        if self.projection is None:
+            return embeddings
+        return l2_normalize(self.projection(embeddings), axis=-1)
 
 
 class Classifier(Layer):
@@ -92,11 +105,29 @@ class Classifier(Layer):
 
     def __init__(self, recipe: Recipe, classes: int) -> None:
         super().__init__(name="classifier")
-        self.tower = Tower(recipe.channels, recipe.embedding, normalised=False)
+        self.tower = Tower(recipe, normalised=False)
         self.rectify, self.outputs = layers.ReLU(), layers.Dense(classes)
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         return self.outputs(self.rectify(self.tower(pictures, training=training)))
+
+
+class Proxies(Layer):
+    """One trained vector a class; calling gives the cosine of each embedding with each.
+
+    Movshovitz-Attias and others, "No fuss distance metric learning using proxies", 2017.
+    """
+
+    def __init__(self, classes: int) -> None:
+        super().__init__(name="proxies")
+        self.classes = classes
+
+    def build(self, input_shape: Any) -> None:
+        shape = (self.classes, input_shape[-1])
+        self.vectors = self.add_weight(shape=shape, initializer="random_normal", name="vectors")
+
+    def call(self, embeddings: Any) -> Any:
+        return matmul(embeddings, l2_normalize(self.vectors, axis=-1), transpose_b=True)
 
 
 def _constant(value: float) -> Any:

@@ -10,7 +10,7 @@ from slipstream.errors import InvalidArgumentError, message
 from slipstream.oneshot.affine import AffineRange
 
 PAIR_LOSSES = ("contrastive", "cross-entropy")
-BATCH_LOSSES = ("triplet", "prototypical", "supervised-contrastive")
+BATCH_LOSSES = ("triplet", "prototypical", "supervised-contrastive", "proxies")
 LOSSES = PAIR_LOSSES + BATCH_LOSSES
 
 
@@ -22,11 +22,15 @@ class Recipe:
     classes with `each` pictures (pairs: `ways * each` pictures in as many halves). `channels` are
     those of the convolutions, each followed by pooling while the picture is large enough;
     `embedding` the size of what comes out. `margin` is for `contrastive` and `triplet`,
-    `temperature` for the other batch losses.
+    `temperature` for the other batch losses. With `projected`, the loss sees embeddings through a
+    last dense layer, and what comes before that layer is the embedding that is used: it keeps
+    more of what tells classes apart that were never trained.
 
     `augmentation` scales how far affine views go (0: none), `erase` is the share of pictures with
-    a rectangle wiped out, `thicken` how much wider strokes may become, `turns` adds every class
-    turned by right angles as further classes. `views` pictures are averaged when embedding.
+    a rectangle wiped out, `thicken` how much wider strokes may become. `turns` adds classes turned
+    by right angles as further classes, `halves` every upper half of one class over the lower half
+    of another. Pixels are raised to the power `gamma`: below 1, faint parts count more. `views`
+    pictures are averaged when embedding.
 
     Raises `InvalidArgumentError` for values no training can use.
 
@@ -44,10 +48,13 @@ class Recipe:
     embedding: int = 64
     margin: float = 0.5
     temperature: float = 0.1
+    projected: bool = False
     augmentation: float = 1.0
     erase: float = 0.0
     thicken: float = 0.0
     turns: bool = False
+    halves: bool = False
+    gamma: float = 1.0
     views: int = 4
     seed: int = 0
 
@@ -66,7 +73,7 @@ class Recipe:
         ]
         positive = [
             (name, not 0 < getattr(self, name) < float("inf"), "a positive number")
-            for name in ("learning_rate", "margin", "temperature")
+            for name in ("learning_rate", "margin", "temperature", "gamma")
         ]
         shares = [
             ("augmentation", not 0 <= self.augmentation <= 5, "0 to 5"),

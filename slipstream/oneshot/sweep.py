@@ -79,9 +79,10 @@ class Sweeper:
         embed = Embedder(network.tower, recipe.views)
         new = at_most(self.new, QUERIES)
         score = one_shot(embed(new.images), new.labels, self.trials, new.group_of_class())
-        pairs = draw_pairs(self.held_out.labels, PAIRS)
-        distances = distances_of(embed(self.held_out.images), pairs)
-        right = score_pairs(distances, pairs.equal, calibrated(embed, self.held_out)).accuracy
+        known = at_most(self.held_out, QUERIES)
+        pairs = draw_pairs(known.labels, PAIRS)
+        distances = distances_of(embed(known.images), pairs)
+        right = score_pairs(distances, pairs.equal, calibrated(embed, known)).accuracy
         return Outcome(changed, recipe, score.interval.mean, right)
 
     def progress(self, text: str) -> None:

@@ -17,7 +17,7 @@ from slipstream.oneshot import losses
 from slipstream.oneshot.batches import Batch, Batches, LabelledBatches
 from slipstream.oneshot.episodes import draw_pairs
 from slipstream.oneshot.measure import calibrate, distances_of, score_pairs
-from slipstream.oneshot.models import Classifier, Embedder, Siamese, build
+from slipstream.oneshot.models import Classifier, Embedder, Proxies, Siamese, build
 from slipstream.oneshot.picture_set import PictureSet
 from slipstream.oneshot.recipe import Recipe
 from slipstream.ops.losses import sparse_softmax_cross_entropy_with_logits
@@ -56,6 +56,7 @@ class Run:
     watch: Callable[[], dict[str, float]] = dict
     keep: Callable[[History], None] = field(default=lambda history: None)
     say: Say = field(default=lambda line: None)
+    beside: Any = None  # a layer that is trained with the network
 
     def go(self) -> History:
         """Trains for the epochs of the recipe; returns one value an epoch for every measure.
@@ -64,7 +65,7 @@ class Run:
         """
         build(self.network)
         optimizer = Adam(self.recipe.learning_rate)
-        step = traced_step(self.network, self.loss, optimizer)
+        step = traced_step(self.weights, self.loss, optimizer)
         history: History = {}
         for epoch in range(self.recipe.epochs):
             mean = self.epoch(epoch, step, optimizer)
@@ -73,6 +74,11 @@ class Run:
             self.say(summary(epoch, self.recipe.epochs, history) + "\n")
             self.keep(history)
         return history
+
+    def weights(self) -> list[Any]:
+        """What is trained."""
+        more = [] if self.beside is None else self.beside.trainable_variables
+        return [*self.network.trainable_variables, *more]
 
     def epoch(self, epoch: int, step: Callable[..., Any], optimizer: Adam) -> float:
         """One epoch; the mean loss."""
@@ -99,7 +105,7 @@ class Run:
 
 
 def traced_step(
-    network: Any, loss: Callable[[Any, Any, bool], Any], optimizer: Adam
+    trained: Callable[[], list[Any]], loss: Callable[[Any, Any, bool], Any], optimizer: Adam
 ) -> Callable[..., Any]:
     """One step of training as one traced program: (pictures, targets) to the loss."""
 
@@ -108,7 +114,7 @@ def traced_step(
         with GradientTape() as tape:
             value = loss(pictures, targets, True)
         # Only weights the loss depends on: the similarity is no part of a loss over classes.
-        weights = network.trainable_variables
+        weights = trained()
         gradients = tape.gradient(value, weights)
         known = [pair for pair in zip(gradients, weights, strict=True) if pair[0] is not None]
         optimizer.apply_gradients(known)
@@ -118,8 +124,10 @@ def traced_step(
     return chosen
 
 
-def siamese_loss(network: Siamese, recipe: Recipe, ways: int) -> Callable[[Any, Any, bool], Any]:
-    """The recipe's loss of a batch."""
+def siamese_loss(
+    network: Siamese, recipe: Recipe, ways: int, compare: Proxies | None
+) -> Callable[[Any, Any, bool], Any]:
+    """The recipe's loss of a batch; `compare` has the proxies of a loss that needs them."""
 
     def on_pairs(pictures: Any, equal: Any, training: bool) -> Any:
         distances, log_odds = network(pictures, training=training)
@@ -128,7 +136,9 @@ def siamese_loss(network: Siamese, recipe: Recipe, ways: int) -> Callable[[Any, 
         return losses.pair_cross_entropy(log_odds, equal)
 
     def on_batch(pictures: Any, labels: Any, training: bool) -> Any:
-        embeddings = network.tower(pictures, training=training)
+        embeddings = network.judged(pictures, training)
+        if compare is not None:
+            return losses.proxies(compare(embeddings), labels, recipe.temperature)
         if recipe.loss == "triplet":
             return losses.triplet(embeddings, labels, recipe.margin)
         if recipe.loss == "prototypical":
@@ -152,16 +162,27 @@ def train_siamese(
     set_seed(recipe.seed)
     network = build(Siamese(recipe))
     batches = Batches(trained, recipe, recipe.seed, augment=True)
-    loss = siamese_loss(network, recipe, batches.ways)
+    compare = proxies_of(recipe, len(batches.classes.classes))
+    loss = siamese_loss(network, recipe, batches.ways, compare)
     others = Batches(held_out, recipe, recipe.seed, augment=False)
-    watch = Watch(network, trained, held_out, held_out_loss(network, recipe, others))
+    watch = Watch(network, trained, held_out, held_out_loss(loss, others))
     run = Run(network, loss, batches, recipe, watch, lambda history: keep(network, history), say)
+    run.beside = compare
     return network, run.go()
 
 
-def held_out_loss(network: Siamese, recipe: Recipe, batches: Batches) -> Callable[[], float]:
+def proxies_of(recipe: Recipe, classes: int) -> Proxies | None:
+    """The proxies, where the loss needs them: trained with the network, not part of it."""
+    if recipe.loss != "proxies":
+        return None
+    made = Proxies(classes)
+    made(np.zeros((1, recipe.embedding), np.float32))
+    return made
+
+
+def held_out_loss(loss: Callable[[Any, Any, bool], Any], batches: Batches) -> Callable[[], float]:
     """Measures the loss on one batch of held-out pictures, always the same."""
-    measured = function(siamese_loss(network, recipe, batches.ways))
+    measured = function(loss)
     pictures, targets = batches.draw()
     return lambda: float(measured(pictures, targets, False).numpy())
 

@@ -1,5 +1,7 @@
 """The networks: what is shared, what the similarity says, and that embeddings stand alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from small import RECIPE, pictures
@@ -57,6 +59,20 @@ def test_views_are_averaged(network):
 def test_the_classifier_has_an_output_for_each_class():
     logits = build(Classifier(RECIPE, 7))(np.zeros((3, 28, 28, 1), np.float32))
     assert logits.shape == (3, 7)
+
+
+def test_a_projected_tower_embeds_with_what_comes_before_its_last_layer():
+    network = build(Siamese(replace(RECIPE, projected=True)))
+    assert Embedder(network.tower)(IMAGES).shape == (12, 7 * 7 * 8)
+    shown = IMAGES[..., None].astype(np.float32) / 255
+    assert network.judged(shown, False).shape == (12, RECIPE.embedding)
+
+
+def test_a_small_power_lifts_faint_parts():
+    plain, lifted = (build(Siamese(replace(RECIPE, gamma=gamma))).tower for gamma in (1.0, 0.5))
+    lifted.set_weights(plain.get_weights())
+    shown = IMAGES[..., None].astype(np.float32) / 255
+    np.testing.assert_allclose(lifted(shown**2).numpy(), plain(shown).numpy(), atol=2e-2)
 
 
 def test_deep_towers_stop_pooling():

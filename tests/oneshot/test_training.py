@@ -9,7 +9,7 @@ from small import PAIRS, RECIPE, pictures
 
 from slipstream.errors import DataLossError, InvalidArgumentError
 from slipstream.oneshot import training
-from slipstream.oneshot.batches import Batches, LabelledBatches, wipe
+from slipstream.oneshot.batches import Batches, LabelledBatches, wipe, with_halves
 from slipstream.oneshot.recipe import LOSSES
 from slipstream.oneshot.training import Console, Run, some, train_classifier, train_siamese
 
@@ -59,6 +59,27 @@ def test_turned_classes_are_further_classes():
     )
     assert (plain.ways, turned.ways) == (6, 24)
     assert turned.draw()[1].tolist() == np.arange(24).repeat(4).tolist()
+
+
+def test_halves_are_further_classes():
+    joined = with_halves(pictures(classes=3, each=5))
+    assert joined.classes == 3 + 3 * 2
+    assert joined.counts().tolist() == [5] * 9
+    assert joined.class_names[3] == "class 0 over class 1"
+    upper, lower = (
+        joined.images[joined.labels == 3][0][:14],
+        joined.images[joined.labels == 3][0][14:],
+    )
+    assert any((upper == one[:14]).all() for one in joined.images[joined.labels == 0])
+    assert any((lower == one[14:]).all() for one in joined.images[joined.labels == 1])
+    both = Batches(pictures(classes=3), replace(RECIPE, turns=True, halves=True, ways=99), 0, True)
+    assert both.ways == 36
+
+
+def test_proxies_are_asked_for_classes_of_the_whole_set():
+    recipe = replace(RECIPE, loss="proxies", ways=2)
+    batches = Batches(TRAINED, recipe, 0, augment=False)
+    assert {label for _ in range(20) for label in batches.draw()[1]} == set(range(6))
 
 
 def test_augmentation_changes_pictures_and_repeats():
