@@ -125,3 +125,11 @@ def message(
         parts.append(f"try {hint}")
     line = line or user_line()
     return "; ".join(parts) + (f"\n  at {line}" if line else "")
+
+
+def located(error: Exception, origin: str | None) -> Exception:
+    """The error of a node of a program, with the line of the user's program that asked for it."""
+    text = str(error).split("\n  at ")[0]
+    moved = type(error)(text + (f"\n  at {origin}" if origin else ""))
+    moved.__suppress_context__ = True
+    return moved

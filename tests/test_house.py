@@ -44,6 +44,7 @@ OPTIONAL = {"h5py", "ml_dtypes", "rich", "matplotlib", "PIL", "sklearn", "llvmli
 # Imports within the package that may stand inside a function.
 LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("ir.graph", "ir.text"): "print(graph) shows its text, and the text is written from the graph",
+    ("runtime.executor", "runtime.native"): "the compiler loads when a program first needs it",
 }
 
 # Modules that may import by name.

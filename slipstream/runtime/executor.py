@@ -27,12 +27,22 @@ class Executor(Protocol):
         """The program, ready to be called with one array an input."""
 
 
+NAMES = ("native", "reference")
 EXECUTORS: dict[str, Executor] = {"reference": ReferenceExecutor()}
 
 
 def executor() -> Executor:
     """The executor that `SLIPSTREAM_EXECUTOR` names; ValueError if there is none such."""
     name = settings.read("SLIPSTREAM_EXECUTOR", "reference")
+    if name not in NAMES:
+        raise ValueError(f"SLIPSTREAM_EXECUTOR={name} is no executor; they are {[*NAMES]}")
     if name not in EXECUTORS:
-        raise ValueError(f"SLIPSTREAM_EXECUTOR={name} is no executor; they are {sorted(EXECUTORS)}")
+        EXECUTORS[name] = _native()
     return EXECUTORS[name]
+
+
+def _native() -> Executor:
+    """The compiler's executor, which brings LLVM with it: it loads when it is first asked for."""
+    from slipstream.runtime.native import NativeExecutor
+
+    return NativeExecutor()

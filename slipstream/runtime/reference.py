@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import OpError
+from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
 from slipstream.primitives.evaluate import last_uses
 
@@ -80,7 +80,7 @@ class _Program:
         try:
             result = step.meaning(*[held[i] for i in step.inputs], **step.params)
         except (OpError, ValueError, FloatingPointError) as error:
-            raise located(error, step.node) from error.__cause__
+            raise located(error, step.node.origin) from error.__cause__
         if isinstance(result, tuple):
             for slot, array in zip(step.outputs, result, strict=True):
                 held[slot] = np.asarray(array)
@@ -88,12 +88,3 @@ class _Program:
             held[step.outputs[0]] = result
         for slot in step.freed:
             held[slot] = None
-
-
-def located(error: Exception, node: Node) -> Exception:
-    """The error with the line of the user's program that asked for the node."""
-    text = str(error).split("\n  at ")[0]
-    origin = f"\n  at {node.origin}" if node.origin else ""
-    moved = type(error)(text + origin)
-    moved.__suppress_context__ = True
-    return moved

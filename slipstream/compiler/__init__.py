@@ -1,0 +1,1 @@
+"""The compiler: a graph becomes machine code, and calls to NumPy for what has no code."""

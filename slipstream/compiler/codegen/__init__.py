@@ -1,0 +1,1 @@
+"""Code for the kernels of a program, by way of LLVM."""

@@ -1,0 +1,44 @@
+"""LLVM's part: from the text of a module to functions that can be called."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Sequence
+from typing import Any
+
+import llvmlite.binding as llvm
+from llvmlite import ir
+
+from slipstream.compiler.target import Target
+
+PASSES = ("simplify_cfg", "instruction_combine", "loop_strength_reduce")
+# The kernels are written as they are to run, so LLVM has little left to improve; each pass costs.
+
+
+def optimise(module: Any, machine: Any) -> None:
+    """The few passes that pay."""
+    builder = llvm.create_pass_builder(machine, llvm.create_pipeline_tuning_options(speed_level=1))
+    manager = llvm.create_new_function_pass_manager()
+    for name in PASSES:
+        getattr(manager, f"add_{name}_pass")()
+    for function in module.functions:
+        if not function.is_declaration:
+            manager.run(function, builder)
+
+
+class Machine:
+    """Machine code in memory, which lives as long as this object."""
+
+    def __init__(self, module: ir.Module, target: Target) -> None:
+        machine = target.machine()
+        module.triple = target.triple
+        module.data_layout = str(machine.target_data)
+        parsed = llvm.parse_assembly(str(module))
+        optimise(parsed, machine)
+        self.engine = llvm.create_mcjit_compiler(parsed, machine)
+        self.engine.finalize_object()
+
+    def functions(self, names: Sequence[str]) -> list[Any]:
+        """Functions of one pointer, each a table of the addresses of buffers."""
+        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+        return [kind(self.engine.get_function_address(name)) for name in names]

@@ -1,0 +1,83 @@
+"""What a kernel computes, before there is code for it: plain records, equal for equal code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from slipstream.ir.dtypes import ALL, DType
+from slipstream.ir.types import Shape
+
+NATIVE: tuple[DType, ...] = tuple(
+    d for d in ALL if d.is_bool or d.is_integer or (d.is_floating and d.bits >= 32)
+)  # those that code is made for; the others are NumPy's
+
+
+@dataclass(frozen=True)
+class Access:
+    """Elements of a buffer by the counters of a loop nest: offset + sum(counter * stride)."""
+
+    buffer: int
+    offset: int
+    strides: Shape
+
+
+@dataclass(frozen=True)
+class Load:
+    access: Access
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Number:
+    """One number everywhere, as its bytes: nan equals itself."""
+
+    bytes: bytes
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Counter:
+    """The index that an access would have, as a number."""
+
+    access: Access
+    dtype: DType
+
+
+@dataclass(frozen=True)
+class Apply:
+    """A scalar operation on earlier values of the body."""
+
+    operation: Any
+    arguments: tuple[int, ...]
+    dtypes: tuple[DType, ...]
+    dtype: DType
+
+
+Instruction = Load | Number | Counter | Apply
+
+
+@dataclass(frozen=True)
+class Store:
+    """A value of the body that goes to memory; `reduction` combines it over the reduced axes."""
+
+    access: Access
+    value: int
+    dtype: DType
+    reduction: Any = None
+
+
+@dataclass(frozen=True)
+class LoopNest:
+    """For every index of `shape`: the body, then the stores. `reduced` are axes summed over."""
+
+    shape: Shape
+    reduced: tuple[bool, ...]
+    body: tuple[Instruction, ...]
+    stores: tuple[Store, ...]
+
+    @property
+    def buffers(self) -> int:
+        """How many buffers the kernel is called with."""
+        loads = [i.access.buffer for i in self.body if isinstance(i, Load)]
+        return 1 + max([*loads, *(s.access.buffer for s in self.stores)])

@@ -1,0 +1,46 @@
+"""Which nodes become kernels, and of which kind; every other node is a call to NumPy."""
+
+from __future__ import annotations
+
+from slipstream.compiler.codegen.reducers import REDUCERS
+from slipstream.compiler.codegen.scalars import is_native
+from slipstream.compiler.kernels import NATIVE
+from slipstream.compiler.views import VIEWS
+from slipstream.ir.graph import Node
+from slipstream.primitives.structure import iota
+
+
+def has_native_types(node: Node) -> bool:
+    """Whether code is made for the dtypes of a node."""
+    return all(v.type.dtype in NATIVE for v in (*node.inputs, *node.outputs))
+
+
+def _filled(node: Node) -> bool:
+    return all(v.type.size for v in (*node.inputs, *node.outputs))
+
+
+def is_view(node: Node) -> bool:
+    """Whether the node only arranges elements."""
+    return node.operation in VIEWS and has_native_types(node)  # type: ignore[comparison-overlap]
+
+
+def is_reduction(node: Node) -> bool:
+    """Whether the node is a reduction that a loop nest computes."""
+    known = REDUCERS.get(node.operation)  # type: ignore[call-overload]
+    return known is not None and node.inputs[0].type.dtype in known.dtypes
+
+
+def is_elementwise(node: Node) -> bool:
+    """Whether the node is a scalar operation that a loop nest computes."""
+    dtypes = [v.type.dtype for v in node.inputs], [v.type.dtype for v in node.outputs]
+    return (node.operation is iota and has_native_types(node)) or is_native(node.operation, *dtypes)
+
+
+def is_nest(node: Node) -> bool:
+    """Whether a loop nest computes the node, alone or with others."""
+    return _filled(node) and (is_elementwise(node) or is_reduction(node))
+
+
+def is_native_node(node: Node) -> bool:
+    """Whether the node needs no NumPy."""
+    return is_view(node) or is_elementwise(node) or is_reduction(node)

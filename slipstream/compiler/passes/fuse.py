@@ -1,0 +1,199 @@
+"""Which nodes share a kernel: groups, such that no group waits for itself.
+
+Nodes of one iteration space join where one makes what the other uses, element by element. A view
+joins nothing: who reads it reads its root, with other strides.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, field
+
+from slipstream.compiler.operations import is_nest, is_reduction, is_view
+from slipstream.compiler.views import View, view_of, whole
+from slipstream.ir.graph import Constant, Graph, Node, Value
+from slipstream.ir.types import Shape
+
+MOST_NODES = 200  # in a group: more would not stay in registers
+
+
+@dataclass(eq=False)
+class Group:
+    """Nodes that run together. `kind` is nest, copy (a view that must be laid out) or call."""
+
+    number: int
+    kind: str
+    nodes: list[Node]
+    shape: Shape = ()
+    axes: tuple[int, ...] | None = None
+    source: View | None = None  # of a copy: what is laid out, over the shape
+    needs: set[int] = field(default_factory=set)  # groups whose results it reads from memory
+
+    @property
+    def values(self) -> list[Value]:
+        return [v for node in self.nodes for v in node.outputs]
+
+
+@dataclass
+class Plan:
+    """The groups of a program in the order they run, and the views its values are."""
+
+    graph: Graph
+    groups: list[Group]
+    views: dict[Value, View]
+
+    def view(self, value: Value) -> View:
+        return self.views.get(value) or whole(value)
+
+
+def fuse(graph: Graph) -> Plan:
+    """The plan of a graph."""
+    return _Fusion(graph).run()
+
+
+class _Fusion:
+    def __init__(self, graph: Graph) -> None:
+        self.graph, self.outputs = graph, set(graph.outputs)
+        self.views: dict[Value, View] = {}
+        self.groups: dict[int, Group] = {}
+        self.home: dict[Value, int] = {}  # group that makes a value
+        self.before: dict[int, int] = {}  # all groups that must run before one, as bits
+        self.effect: int | None = None  # the last group that acts on the world
+
+    def run(self) -> Plan:
+        for number, node in enumerate(self.graph.nodes):
+            self._take(number, node)
+        return Plan(self.graph, self._ordered(), self.views)
+
+    def _take(self, number: int, node: Node) -> None:
+        view = view_of(node, self.views) if is_view(node) else None
+        if view is not None and node.outputs[0] not in self.outputs:
+            self.views[node.outputs[0]] = view
+            return
+        group = self._single(number, node, view)
+        group.needs = self._homes(node.inputs)
+        if node.operation.effect:
+            group.needs |= set() if self.effect is None else {self.effect}
+            self.effect = number
+        self.groups[number] = group
+        self.before[number] = self._bits(group.needs)
+        self.home.update((v, number) for v in node.outputs)
+        if group.kind == "nest":
+            self._join(group, node)
+
+    def _single(self, number: int, node: Node, view: View | None) -> Group:
+        if is_nest(node):
+            reduces = is_reduction(node)
+            shape = (node.inputs if reduces else node.outputs)[0].type.shape
+            return Group(number, "nest", [node], shape, node.params["axes"] if reduces else None)
+        if view is not None:
+            return Group(number, "copy", [node], node.outputs[0].type.shape, source=view)
+        if is_view(node) and node.outputs[0].type.size:
+            source = self.views.get(node.inputs[0]) or whole(node.inputs[0])
+            return Group(number, "copy", [node], node.inputs[0].type.shape, source=source)
+        return Group(number, "call", [node])
+
+    def _homes(self, values: tuple[Value, ...]) -> set[int]:
+        roots = [self.views[v].root if v in self.views else v for v in values]
+        return {self.home[r] for r in roots if r in self.home}
+
+    def _bits(self, groups: set[int]) -> int:
+        bits = 0
+        for number in groups:
+            bits |= self.before[number] | 1 << number
+        return bits
+
+    # joining
+
+    def _join(self, group: Group, node: Node) -> None:
+        """Unite a new group with those that make its inputs, where nothing forbids it."""
+        for value in node.inputs:
+            maker = self.groups.get(self.home.get(value, -1))
+            if maker is not None and maker is not group and self._can_join(maker, group):
+                self._unite(maker, group)
+                group = maker
+
+    def _can_join(self, maker: Group, group: Group) -> bool:
+        if maker.kind != "nest" or maker.shape != group.shape:
+            return False
+        if len(maker.nodes) + len(group.nodes) > MOST_NODES:
+            return False
+        if None not in (maker.axes, group.axes) and maker.axes != group.axes:
+            return False
+        return self._reads_own_elements(maker, group) and not self._waits(maker, group)
+
+    def _reads_own_elements(self, maker: Group, group: Group) -> bool:
+        """Whether neither reads results of the other but element by element."""
+        for first, second in ((maker, group), (group, maker)):
+            made = {v for node in first.nodes for v in node.outputs}
+            totals = {v for node in first.nodes if is_reduction(node) for v in node.outputs}
+            for node in second.nodes:
+                for value in node.inputs:
+                    view = self.views.get(value)
+                    if value in totals or (view is not None and view.root in made):
+                        return False
+                    if value in made and value.type.shape != second.shape:
+                        return False
+        return True
+
+    def _waits(self, one: Group, other: Group) -> bool:
+        """Whether a third group runs after the one and before the other."""
+        for first, second in ((one, other), (other, one)):
+            bit = 1 << first.number
+            if any(self.before[n] & bit for n in second.needs if n != first.number):
+                return True
+        return False
+
+    def _unite(self, kept: Group, gone: Group) -> None:
+        kept.nodes += gone.nodes
+        kept.axes = kept.axes if kept.axes is not None else gone.axes
+        kept.needs = (kept.needs | gone.needs) - {kept.number, gone.number}
+        del self.groups[gone.number]
+        own = 1 << kept.number | 1 << gone.number
+        bits = (self.before[kept.number] | self.before.pop(gone.number)) & ~own
+        self.before[kept.number] = bits
+        for number, others in self.before.items():
+            if others & own and number != kept.number:
+                self.before[number] = (others | bits | 1 << kept.number) & ~(1 << gone.number)
+        for group in self.groups.values():
+            if gone.number in group.needs:
+                group.needs = (group.needs - {gone.number}) | {kept.number}
+        self.home.update((v, kept.number) for v in gone.values)
+        if self.effect == gone.number:
+            self.effect = kept.number
+
+    # the order
+
+    def _ordered(self) -> list[Group]:
+        """Each group after those it needs, else as the nodes stand in the graph."""
+        place = {node: i for i, node in enumerate(self.graph.nodes)}
+        users: dict[int, list[int]] = {number: [] for number in self.groups}
+        waiting = {number: len(group.needs) for number, group in self.groups.items()}
+        for number, group in self.groups.items():
+            group.nodes.sort(key=place.__getitem__)
+            for needed in group.needs:
+                users[needed].append(number)
+        ready = [n for n, count in waiting.items() if not count]
+        heapq.heapify(ready)
+        ordered = []
+        while ready:
+            number = heapq.heappop(ready)
+            ordered.append(self.groups[number])
+            for user in users[number]:
+                waiting[user] -= 1
+                if not waiting[user]:
+                    heapq.heappush(ready, user)
+        return ordered
+
+
+def stored_values(plan: Plan) -> dict[Group, list[Value]]:
+    """What each group puts in memory: what other groups or the caller read."""
+    home = {v: g for g in plan.groups for v in g.values}
+    read = {plan.view(v).root for v in plan.graph.outputs}
+    for group in plan.groups:
+        for node in group.nodes:
+            for value in node.inputs:
+                root = plan.view(value).root
+                if home.get(root) is not group and not isinstance(root, Constant):
+                    read.add(root)
+    return {g: [v for v in g.values if v in read] for g in plan.groups}

@@ -1,0 +1,162 @@
+"""A group of nodes as the record of a loop nest, and the values that are its buffers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from slipstream.compiler.kernels import (
+    Access,
+    Apply,
+    Counter,
+    Instruction,
+    Load,
+    LoopNest,
+    Number,
+    Store,
+)
+from slipstream.compiler.operations import is_reduction
+from slipstream.compiler.passes.fuse import Group, Plan
+from slipstream.compiler.views import View, broadcast_strides, row_major
+from slipstream.ir.dtypes import DType
+from slipstream.ir.graph import Constant, Node, Value
+from slipstream.ir.types import Shape
+from slipstream.primitives.structure import iota
+
+
+class Lowered(NamedTuple):
+    """A kernel and the values it is called with, in the order of its buffers."""
+
+    kernel: LoopNest
+    buffers: tuple[Value, ...]
+    in_step: frozenset[Value]  # buffers that are read only where an element is written
+
+
+def lower(plan: Plan, group: Group, stored: Sequence[Value]) -> Lowered:
+    """The nest of a group that puts these values in memory."""
+    return _Lowering(plan, group).run(stored)
+
+
+class _Lowering:
+    def __init__(self, plan: Plan, group: Group) -> None:
+        self.plan, self.group = plan, group
+        self.buffers: dict[Value, int] = {}
+        self.body: list[Instruction] = []
+        self.known: dict[object, int] = {}  # instruction or value -> place in the body
+        self.reductions: dict[Value, tuple[Node, int]] = {}
+
+    def run(self, stored: Sequence[Value]) -> Lowered:
+        for node in self.group.nodes:
+            self._take(node)
+        stores = [self._store(value) for value in stored]
+        shape, axes = self.group.shape, self.group.axes or ()
+        reduced = tuple(i in axes for i in range(len(shape)))
+        nest = LoopNest(shape, reduced, tuple(self.body), tuple(stores))
+        return Lowered(collapsed(nest), tuple(self.buffers), self._in_step())
+
+    def _take(self, node: Node) -> None:
+        (out,) = node.outputs
+        if self.group.source is not None:
+            self.known[out] = self._read_view(self.group.source, self.group.shape, out.type.dtype)
+        elif is_reduction(node):
+            self.reductions[out] = node, self._read(node.inputs[0])
+        elif node.operation is iota:
+            axis = node.params["axis"]
+            strides = tuple(int(i == axis) for i in range(len(self.group.shape)))
+            self.known[out] = self._add(Counter(Access(-1, 0, strides), out.type.dtype))
+        else:
+            arguments = tuple(self._read(v) for v in node.inputs)
+            dtypes = tuple(v.type.dtype for v in node.inputs)
+            application = Apply(node.operation, arguments, dtypes, out.type.dtype)
+            self.known[out] = self._add(application)
+
+    def _add(self, instruction: Instruction) -> int:
+        if instruction not in self.known:
+            self.known[instruction] = len(self.body)
+            self.body.append(instruction)
+        return self.known[instruction]
+
+    def _read(self, value: Value) -> int:
+        if value in self.known:
+            return self.known[value]
+        return self._read_view(self.plan.view(value), value.type.shape, value.type.dtype)
+
+    def _read_view(self, view: View, shape: Shape, dtype: DType) -> int:
+        if isinstance(view.root, Constant) and view.root.type.size == 1:
+            return self._add(Number(view.root.array.tobytes(), dtype))
+        return self._add(Load(self._access(view, shape), dtype))
+
+    def _access(self, view: View, shape: Shape) -> Access:
+        buffer = self.buffers.setdefault(view.root, len(self.buffers))
+        strides = broadcast_strides(view.strides, shape, self.group.shape)
+        return Access(buffer, view.offset, strides)
+
+    def _store(self, value: Value) -> Store:
+        buffer = self.buffers.setdefault(value, len(self.buffers))
+        dtype = value.type.dtype
+        if value not in self.reductions:
+            access = Access(buffer, 0, row_major(self.group.shape))
+            return Store(access, self.known[value], dtype)
+        node, read = self.reductions[value]
+        return Store(Access(buffer, 0, self._reduced_strides()), read, dtype, node.operation)
+
+    def _reduced_strides(self) -> Shape:
+        """Those of the result, over the axes that are kept."""
+        axes = self.group.axes or ()
+        kept = [i for i in range(len(self.group.shape)) if i not in axes]
+        own = dict(zip(kept, row_major(tuple(self.group.shape[i] for i in kept)), strict=True))
+        return tuple(own.get(i, 0) for i in range(len(self.group.shape)))
+
+    def _in_step(self) -> frozenset[Value]:
+        """Buffers whose every access is at the element that the nest is at."""
+        if self.group.axes:
+            return frozenset()
+        own = row_major(self.group.shape)
+        apart = {
+            i.access.buffer
+            for i in self.body
+            if isinstance(i, Load) and not _same_walk(i.access, own, self.group.shape)
+        }
+        return frozenset(v for v, number in self.buffers.items() if number not in apart)
+
+
+def _same_walk(access: Access, own: Shape, shape: Shape) -> bool:
+    equal = all(n == 1 or a == b for n, a, b in zip(shape, access.strides, own, strict=True))
+    return equal and not access.offset
+
+
+def collapsed(nest: LoopNest) -> LoopNest:
+    """The same nest over the fewest axes: those of size 1 go, those that lie in a row are one."""
+    accesses = [i.access for i in nest.body if isinstance(i, (Load, Counter))]
+    accesses += [s.access for s in nest.stores]
+    keep = [axis for axis, size in enumerate(nest.shape) if size > 1]
+    groups: list[list[int]] = []
+    for axis in keep:
+        if groups and _mergeable(nest, groups[-1][-1], axis, accesses):
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    sizes = [math.prod(nest.shape[axis] for axis in group) for group in groups]
+    last = [group[-1] for group in groups]
+
+    def moved(access: Access) -> Access:
+        return replace(access, strides=tuple(access.strides[axis] for axis in last))
+
+    return LoopNest(
+        tuple(sizes),
+        tuple(nest.reduced[axis] for axis in last),
+        tuple(
+            replace(i, access=moved(i.access)) if isinstance(i, (Load, Counter)) else i
+            for i in nest.body
+        ),
+        tuple(replace(s, access=moved(s.access)) for s in nest.stores),
+    )
+
+
+def _mergeable(nest: LoopNest, outer: int, inner: int, accesses: Sequence[Access]) -> bool:
+    size = nest.shape[inner]
+    return nest.reduced[outer] == nest.reduced[inner] and all(
+        a.strides[outer] == a.strides[inner] * size for a in accesses
+    )

@@ -1,0 +1,81 @@
+"""Where the values of a program lie: in the caller's arrays, in fresh ones, or in the arena.
+
+An arena is one block of memory a running program has; values that do not live together share it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from slipstream.ir.graph import Constant, Graph, Value
+
+ALIGNMENT = 64  # bytes: a cache line
+
+
+class Step(NamedTuple):
+    """What one step touches. `in_step` values are read only where an element is written."""
+
+    native: bool
+    reads: tuple[Value, ...]
+    writes: tuple[Value, ...]
+    in_step: frozenset[Value] = frozenset()
+
+
+@dataclass
+class Places:
+    """`arena` holds offsets in bytes; `written` the inputs that outputs are written into."""
+
+    arena: dict[Value, int] = field(default_factory=dict)
+    arena_bytes: int = 0
+    written: dict[Value, Value] = field(default_factory=dict)
+
+
+def place(graph: Graph, steps: Sequence[Step], in_place: Iterable[tuple[int, int]]) -> Places:
+    """Places for all that the native steps write, but outputs without one get fresh arrays."""
+    places = Places()
+    last = _last_reads(steps)
+    calls = [number for number, step in enumerate(steps) if not step.native]
+    safe = max(calls, default=-1)  # a call may raise: until then variables keep their contents
+    maker = {v: number for number, step in enumerate(steps) for v in step.writes}
+    for i, j in in_place:
+        old, new = graph.inputs[i], graph.outputs[j]
+        if maker.get(new, -1) > safe and _may_overwrite(old, steps[maker[new]], maker[new], last):
+            places.written[new] = old
+    temporary = [v for v in maker if steps[maker[v]].native and v not in graph.outputs]
+    _fill_arena(places, {v: (maker[v], last.get(v, maker[v])) for v in temporary})
+    return places
+
+
+def _last_reads(steps: Sequence[Step]) -> dict[Value, int]:
+    """The last step that reads a value."""
+    return {
+        v: number
+        for number, step in enumerate(steps)
+        for v in step.reads
+        if not isinstance(v, Constant)
+    }
+
+
+def _may_overwrite(old: Value, step: Step, number: int, last: Mapping[Value, int]) -> bool:
+    """Whether nobody needs the old content once the step writes the new one."""
+    if not step.native or last.get(old, -1) > number:
+        return False
+    return old not in step.reads or old in step.in_step
+
+
+def _fill_arena(places: Places, lives: Mapping[Value, tuple[int, int]]) -> None:
+    """The largest first, each at the lowest offset that is free while it lives."""
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first and last step
+    by_size = sorted(lives, key=lambda v: (-v.type.bytes, lives[v]))
+    for value in by_size:
+        first, last = lives[value]
+        size = -(-value.type.bytes // ALIGNMENT) * ALIGNMENT
+        offset = 0
+        for begin, end, born, dies in sorted(placed):
+            if born <= last and first <= dies and begin < offset + size and offset < end:
+                offset = end
+        placed.append((offset, offset + size, first, last))
+        places.arena[value] = offset
+        places.arena_bytes = max(places.arena_bytes, offset + size)

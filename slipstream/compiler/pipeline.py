@@ -1,0 +1,67 @@
+"""From a graph to the steps of a program, pass by pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from slipstream.compiler.kernels import LoopNest
+from slipstream.compiler.passes.expand import expand, separate
+from slipstream.compiler.passes.fuse import Plan, fuse, stored_values
+from slipstream.compiler.passes.lower import lower
+from slipstream.compiler.passes.place import Places, Step, place
+from slipstream.ir.graph import Graph, Node, Value
+from slipstream.ir.verifier import verify
+
+# name, pass, what holds after it; the verifier runs after each
+PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
+    ("expand", expand, "what has no code of its own, but an expansion that has, is expanded"),
+    ("separate", separate, "each output is made by a node, and by no other output's"),
+)
+
+
+@dataclass(frozen=True)
+class KernelStep:
+    """A kernel and the values it is called with."""
+
+    kernel: LoopNest
+    buffers: tuple[Value, ...]
+
+
+@dataclass(frozen=True)
+class CallStep:
+    """A node that NumPy computes."""
+
+    node: Node
+
+
+@dataclass
+class Schedule:
+    """What runs, in order, and where the values lie."""
+
+    graph: Graph
+    plan: Plan
+    steps: list[KernelStep | CallStep]
+    places: Places
+
+
+def schedule(graph: Graph, in_place: Iterable[tuple[int, int]]) -> Schedule:
+    """The program of a graph: passes over the graph, then groups, kernels, places."""
+    for name, step, _ in PASSES:
+        graph = verify(step(graph), name)
+    plan = fuse(graph)
+    stored = stored_values(plan)
+    steps: list[KernelStep | CallStep] = []
+    touched: list[Step] = []
+    for group in plan.groups:
+        if group.kind == "call":
+            (node,) = group.nodes
+            steps.append(CallStep(node))
+            touched.append(Step(False, tuple(plan.view(v).root for v in node.inputs), node.outputs))
+        elif stored[group]:
+            kernel, buffers, in_step = lower(plan, group, stored[group])
+            written = tuple(stored[group])
+            reads = tuple(v for v in buffers if v not in written)
+            steps.append(KernelStep(kernel, buffers))
+            touched.append(Step(True, reads, written, in_step))
+    return Schedule(graph, plan, steps, place(graph, touched, in_place))

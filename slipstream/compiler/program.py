@@ -1,0 +1,204 @@
+"""A compiled program, ready to run: native segments, and calls to NumPy between them."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any
+
+import numpy as np
+
+from slipstream.compiler.codegen.emit import ModuleWriter
+from slipstream.compiler.codegen.machine import Machine
+from slipstream.compiler.passes.place import ALIGNMENT
+from slipstream.compiler.pipeline import CallStep, KernelStep, Schedule, schedule
+from slipstream.compiler.target import target
+from slipstream.compiler.views import View, is_whole
+from slipstream.errors import OpError, located
+from slipstream.ir.graph import Array, Constant, Graph, Node, Value
+
+Loaded = Callable[[Sequence[Array]], Sequence[Array]]
+
+
+def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Loaded:
+    """The compiled program of a graph: called with an array an input, it returns one an output.
+
+    A pair (i, j) of `in_place` says that output j is the new content of the variable that comes as
+    input i: that array is written and returned. It must be contiguous, and nobody else's.
+    """
+    return Program(schedule(graph, in_place), in_place)
+
+
+class Frame:
+    """What one running call owns: its arena, the table of addresses, the arrays at hand."""
+
+    def __init__(self, arena_bytes: int, slots: int) -> None:
+        self.arena = aligned(arena_bytes)
+        self.table = (ctypes.c_void_p * slots)()
+        self.address = ctypes.addressof(self.table)
+        self.arrays: list[Any] = [None] * slots
+
+    def put(self, slot: int, array: Array) -> None:
+        """Let a slot be an array, which is kept alive."""
+        self.arrays[slot] = array
+        self.table[slot] = array.ctypes.data
+
+
+def aligned(size: int) -> Array:
+    """Bytes that begin at a cache line."""
+    raw = np.empty(size + ALIGNMENT, np.uint8)
+    skip = -raw.ctypes.data % ALIGNMENT
+    return raw[skip : skip + size]
+
+
+class Program:
+    """Segments and calls over numbered slots, one a value that lies in memory."""
+
+    def __init__(self, planned: Schedule, in_place: Sequence[tuple[int, int]]) -> None:
+        self.planned, self.in_place = planned, tuple(in_place)
+        self.slots: dict[Value, int] = {}
+        self.fresh = self._fresh_outputs()
+        self.runs = self._runs()
+        self.inputs = [self._slot(v) for v in planned.graph.inputs]
+        self.outputs = [self._slot(v) for v in planned.graph.outputs]
+        self.constants = [(s, v) for v, s in self.slots.items() if isinstance(v, Constant)]
+        self.frames: list[Frame] = []
+
+    # loading
+
+    def _slot(self, value: Value) -> int:
+        """The number of a value; a new content shares that of the variable it is written into."""
+        value = self.planned.places.written.get(value, value)
+        return self.slots.setdefault(value, len(self.slots))
+
+    def _fresh_outputs(self) -> list[tuple[int, Any]]:
+        """The outputs that kernels write into new arrays: their slots and types."""
+        graph, written = self.planned.graph, self.planned.places.written
+        native = {v for s in self.planned.steps if isinstance(s, KernelStep) for v in s.buffers}
+        inner = [v for v in graph.outputs if v in native and v not in written]
+        called = {v for s in self.planned.steps if isinstance(s, CallStep) for v in s.node.outputs}
+        return [(self._slot(v), v.type) for v in inner if v not in called]
+
+    def _runs(self) -> list[Callable[[Frame], None]]:
+        """The steps as functions of a frame: kernels that follow each other are one."""
+        writer = ModuleWriter(target())
+        found: list[Any] = []
+        for native, steps in groupby(self.planned.steps, lambda s: isinstance(s, KernelStep)):
+            if native:
+                found.append(writer.segment([self._entries(s) for s in steps]))
+            else:
+                found += [_Call(s.node, self) for s in steps]
+        if not writer.segments:
+            return found
+        self.machine = Machine(writer.module, writer.target)
+        native_code = dict(
+            zip(writer.segments, self.machine.functions(writer.segments), strict=True)
+        )
+        return [_Segment(native_code[f]) if isinstance(f, str) else f for f in found]
+
+    def _entries(self, step: Any) -> tuple[Any, list[int]]:
+        return step.kernel, [self._slot(v) for v in step.buffers]
+
+    # running
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        try:
+            frame = self.frames.pop()
+        except IndexError:
+            frame = self._frame()
+        for slot, array in zip(self.inputs, arrays, strict=True):
+            frame.put(slot, _ready(array))
+        for slot, type in self.fresh:
+            frame.put(slot, np.empty(type.shape, type.dtype.numpy))
+        with np.errstate(all="ignore"):
+            for run in self.runs:
+                run(frame)
+        results = self._results(frame, arrays)
+        self._release(frame)
+        return results
+
+    def _frame(self) -> Frame:
+        places = self.planned.places
+        frame = Frame(places.arena_bytes, len(self.slots))
+        for slot, value in self.constants:
+            frame.put(slot, np.ascontiguousarray(value.array).reshape(value.type.shape))
+        for value, offset in places.arena.items():
+            if value in self.slots:
+                memory = frame.arena[offset : offset + value.type.bytes]
+                array = memory.view(value.type.dtype.numpy).reshape(value.type.shape)
+                frame.put(self.slots[value], array)
+        return frame
+
+    def _results(self, frame: Frame, arrays: Sequence[Array]) -> list[Array]:
+        results = [frame.arrays[slot] for slot in self.outputs]
+        written = self.planned.places.written
+        for i, j in self.in_place:
+            if self.planned.graph.outputs[j] not in written:
+                np.copyto(arrays[i], results[j])
+            results[j] = arrays[i]
+        return results
+
+    def _release(self, frame: Frame) -> None:
+        """Forget the caller's arrays, and keep the frame for the next call."""
+        for slot in (*self.inputs, *(slot for slot, _ in self.fresh)):
+            frame.arrays[slot] = None
+        self.frames.append(frame)
+
+
+def _ready(array: Array) -> Array:
+    """The array as kernels read it: in rows."""
+    array = np.asarray(array)
+    return array if array.flags.c_contiguous else np.ascontiguousarray(array)
+
+
+class _Segment:
+    """Kernels in a row, called as one."""
+
+    def __init__(self, function: Any) -> None:
+        self.function = function
+
+    def __call__(self, frame: Frame) -> None:
+        self.function(frame.address)
+
+
+class _Call:
+    """A node's NumPy meaning on what lies in the slots."""
+
+    def __init__(self, node: Node, program: Program) -> None:
+        self.node = node
+        plan = program.planned.plan
+        views = [plan.view(v) for v in node.inputs]
+        self.slots = [program._slot(view.root) for view in views]
+        self.views = [
+            None if is_whole(view, v.type.shape) and view.root.type == v.type else (view, v)
+            for view, v in zip(views, node.inputs, strict=True)
+        ]
+        self.outputs = [program._slot(v) for v in node.outputs]
+
+    def __call__(self, frame: Frame) -> None:
+        inputs = []
+        for slot, seen in zip(self.slots, self.views, strict=True):
+            array = frame.arrays[slot]
+            inputs.append(array if seen is None else _seen(array, *seen))
+        if self.node.operation.effect:  # what acts on the world may keep what it is given
+            inputs = [array.copy() for array in inputs]
+        try:
+            results = self.node.operation.compute(tuple(inputs), self.node.params)
+        except (OpError, ValueError, FloatingPointError) as error:
+            raise located(error, self.node.origin) from error.__cause__
+        for slot, array in zip(self.outputs, results, strict=True):
+            is_own = array.flags.owndata and array.flags.c_contiguous
+            is_new = is_own and not any(array is given for given in inputs)
+            frame.put(slot, array if is_new else array.copy())
+
+
+def _seen(array: Array, view: View, value: Value) -> Array:
+    """A view of an array."""
+    item = array.itemsize
+    return np.lib.stride_tricks.as_strided(
+        array.reshape(-1)[view.offset :],
+        value.type.shape,
+        [step * item for step in view.strides],
+        writeable=False,
+    )

@@ -1,0 +1,43 @@
+"""Compiled programs beside the meanings of their graphs."""
+
+import ml_dtypes  # noqa: F401  NumPy knows bfloat16 from here on
+import numpy as np
+
+from slipstream.compiler.program import load
+from slipstream.ir.dtypes import from_numpy
+from slipstream.ir.types import TensorType
+from slipstream.primitives.evaluate import evaluate
+
+TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-6, "complex64": 2e-6}
+
+
+def types_of(arrays):
+    return [TensorType(a.shape, from_numpy(a.dtype)) for a in arrays]
+
+
+def check(graph, arrays):
+    """The compiled program gives what the meaning gives, twice, and leaves its inputs alone."""
+    before = [a.copy() for a in arrays]
+    program = load(graph, ())
+    expected = evaluate(graph, arrays)
+    for _ in range(2):
+        for found, wanted in zip(program(arrays), expected, strict=True):
+            compare(np.asarray(found), np.asarray(wanted))
+    for array, old in zip(arrays, before, strict=True):
+        np.testing.assert_array_equal(array, old)
+
+
+def compare(found, wanted):
+    assert found.shape == wanted.shape
+    assert found.dtype == wanted.dtype
+    name = wanted.dtype.name
+    if wanted.dtype.kind not in "fcV":
+        np.testing.assert_array_equal(found, wanted)
+        return
+    tolerance = TOLERANCE.get(name, 1e-13)
+    wide = complex if wanted.dtype.kind == "c" else float
+    finite = np.abs(wanted.astype(wide)[np.isfinite(wanted.astype(wide))])
+    scale = max(1.0, float(np.max(finite, initial=0)))
+    np.testing.assert_allclose(
+        found.astype(wide), wanted.astype(wide), rtol=4 * tolerance, atol=tolerance * scale
+    )
