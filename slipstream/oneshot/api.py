@@ -115,14 +115,16 @@ def evaluate(
     classes: Sequence[int | str] = (),
     trials: Trials = STANDARD,
     say: Say = quiet,
+    keep_trained: bool = False,
 ) -> Evaluation:
     """Measures a trained network: held-out pairs, and new classes by one example, with baselines.
 
     The new classes are those of `data`, or without it the ones left out in training, or else those
-    of another data set. Raises `InvalidArgumentError` when there are no two new classes.
+    of another data set; those with a trained name or group only if `keep_trained`. Raises
+    `InvalidArgumentError` when there are no two new classes.
     """
     model = Model.load(folder)
-    new = new_pictures(model.origin, data, classes)
+    new = new_pictures(model.origin, data, classes, keep_trained)
     return evaluate_model(model, new, trials, Path(folder), say)
 
 
@@ -189,9 +191,10 @@ def report(
     classes: Sequence[int | str] = (),
     trials: Trials = STANDARD,
     say: Say = quiet,
+    keep_trained: bool = False,
 ) -> Path:
     """Evaluates the model and writes `report.html` into its folder; returns the path."""
     model = Model.load(folder)
-    new = new_pictures(model.origin, data, classes)
+    new = new_pictures(model.origin, data, classes, keep_trained)
     found = evaluate_model(model, new, trials, Path(folder), say)
     return write_report(report_data(model, found), Path(folder) / REPORT)

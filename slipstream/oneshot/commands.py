@@ -109,6 +109,9 @@ def add_trials(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="DIR", help="a trained model")
     parser.add_argument("--data", help=f"where new classes come from: {DATA_HELP}")
     add_classes(parser, "only these of the new classes")
+    parser.add_argument(
+        "--keep-trained", action="store_true", help="also classes with a trained name or group"
+    )
     parser.add_argument("--ways", type=int, help="classes in a draw (all)")
     parser.add_argument("--shots", type=int, default=1, help="known pictures a class (1)")
     parser.add_argument("--draws", type=int, default=200, help="draws of the known pictures (200)")
@@ -167,7 +170,8 @@ def add_evaluate(commands: Any) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     asked = (arguments.folder, arguments.data, arguments.classes, trials_of(arguments))
-    print("\n".join(api.evaluate(*asked, Console()).lines()))
+    found = api.evaluate(*asked, Console(), arguments.keep_trained)
+    print("\n".join(found.lines()))
 
 
 def add_enroll(commands: Any) -> None:
@@ -212,7 +216,7 @@ def add_report(commands: Any) -> None:
 
 def run_report(arguments: argparse.Namespace) -> None:
     asked = (arguments.folder, arguments.data, arguments.classes, trials_of(arguments))
-    print(f"the report: {api.report(*asked, Console())}")
+    print(f"the report: {api.report(*asked, Console(), arguments.keep_trained)}")
 
 
 def add_sweep(commands: Any) -> None:

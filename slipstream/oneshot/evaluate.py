@@ -132,26 +132,34 @@ def at_most(pictures: PictureSet, count: int) -> PictureSet:
 
 
 def new_pictures(
-    origin: Origin, data: str | None = None, classes: Sequence[int | str] = ()
+    origin: Origin,
+    data: str | None = None,
+    classes: Sequence[int | str] = (),
+    keep_trained: bool = False,
 ) -> PictureSet:
     """Pictures of classes the network never saw.
 
     Of `data`; without it, of the classes of the trained data that were left out, or else of another
-    data set. Classes with a trained name, or of a trained group, are left out. Raises
-    `InvalidArgumentError` when none remain.
+    data set. Classes with a trained name, or of a trained group, are left out, unless
+    `keep_trained`. Raises `InvalidArgumentError` when there are no two.
     """
     chosen = data or (origin.data if left_out(origin) else other_data(origin))
-    found = load(chosen, "test" if chosen in PUBLISHED_HALVES else "all")
-    found = pick(found, classes)
-    groups = set(origin.groups) & set(found.group_names)
-    if groups:
-        found = found.without_groups(groups)
-    fresh = found.without_classes(n for n in found.class_names if n in set(origin.classes))
+    found = pick(load(chosen, "test" if chosen in PUBLISHED_HALVES else "all"), classes)
+    fresh = found if keep_trained else without_trained(found, origin)
     if fresh.classes < 2:
         happened = f"{chosen} has no two classes that were not trained"
         hint = "--data with another data set"
         raise InvalidArgumentError(message("evaluate", happened, hint=hint))
     return fresh
+
+
+def without_trained(found: PictureSet, origin: Origin) -> PictureSet:
+    """The classes that have neither a trained name nor a trained group."""
+    groups = set(origin.groups) & set(found.group_names)
+    if groups:
+        found = found.without_groups(groups)
+    trained = set(origin.classes)
+    return found.without_classes(name for name in found.class_names if name in trained)
 
 
 def left_out(origin: Origin) -> bool:

@@ -46,8 +46,9 @@ class Tower(Layer):
                 side //= 2
             self.steps += [layers.BatchNormalization(momentum=MOMENTUM), layers.ReLU()]
         self.steps.append(layers.Flatten())
-        if not recipe.projected:
-            self.steps.append(layers.Dense(recipe.embedding))
+        # Without a last layer to weigh them, all that the convolutions give shall count alike.
+        even = layers.BatchNormalization(momentum=MOMENTUM, center=False, scale=False)
+        self.steps.append(even if recipe.projected else layers.Dense(recipe.embedding))
 
     def call(self, pictures: Any, training: bool = False) -> Any:
         values = pictures if self.gamma == 1 else maximum(pictures, DARKEST) ** self.gamma

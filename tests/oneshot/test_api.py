@@ -99,6 +99,7 @@ def test_trained_classes_are_never_new():
     some = Origin("omniglot-small1", ("a",), ("Alpha2", "Beta2"))
     fresh = new_pictures(some, "omniglot-small2")
     assert fresh.group_names == ("Delta2", "Epsilon2", "Gamma2")
+    assert len(new_pictures(some, "omniglot-small2", keep_trained=True).group_names) == 5
     with pytest.raises(InvalidArgumentError, match="no two classes that were not trained"):
         new_pictures(Origin("mnist", tuple("0123456789")), "digits")
 
