@@ -116,16 +116,18 @@ def evaluate(
     trials: Trials = STANDARD,
     say: Say = quiet,
     keep_trained: bool = False,
+    quick: bool = False,
 ) -> Evaluation:
     """Measures a trained network: held-out pairs, and new classes by one example, with baselines.
 
     The new classes are those of `data`, or without it the ones left out in training, or else those
-    of another data set; those with a trained name or group only if `keep_trained`. Raises
-    `InvalidArgumentError` when there are no two new classes.
+    of another data set; those with a trained name or group only if `keep_trained`. `quick` leaves
+    out the baseline that has to be trained. Raises `InvalidArgumentError` when there are no two new
+    classes.
     """
     model = Model.load(folder)
     new = new_pictures(model.origin, data, classes, keep_trained)
-    return evaluate_model(model, new, trials, Path(folder), say)
+    return evaluate_model(model, new, trials, Path(folder), say, quick)
 
 
 def enroll(

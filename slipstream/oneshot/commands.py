@@ -165,12 +165,14 @@ def run_train(arguments: argparse.Namespace) -> None:
 
 def add_evaluate(commands: Any) -> None:
     text = "measure held-out pairs, and new classes by one example beside three baselines"
-    add_trials(command(commands, "evaluate", run_evaluate, text))
+    made = command(commands, "evaluate", run_evaluate, text)
+    add_trials(made)
+    made.add_argument("--quick", action="store_true", help="leave out the classifier baseline")
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     asked = (arguments.folder, arguments.data, arguments.classes, trials_of(arguments))
-    found = api.evaluate(*asked, Console(), arguments.keep_trained)
+    found = api.evaluate(*asked, Console(), arguments.keep_trained, arguments.quick)
     print("\n".join(found.lines()))
 
 

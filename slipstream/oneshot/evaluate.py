@@ -185,11 +185,12 @@ def evaluate_model(
     trials: Trials,
     folder: Path | None = None,
     say: Say = lambda line: None,
+    quick: bool = False,
 ) -> Evaluation:
     """Measures pairs of held-out pictures, and one-shot accuracy on `new` beside three baselines.
 
-    The classifier among these is trained here, and kept in `folder` when one is given. With classes
-    in groups, each draw is of one group.
+    The classifier among these is trained here, and kept in `folder` when one is given; `quick`
+    leaves it out. With classes in groups, each draw is of one group.
     """
     embed = model.embedder()
     held_out = held_out_pictures(model)
@@ -197,9 +198,10 @@ def evaluate_model(
     embedded = embed(held_out.images)
     distances = distances_of(embedded, pairs)
     known = embed(new.images)
+    trained = {} if quick else {CLASSIFIER: classifier_features(model, new, folder, say)}
     methods = {
         OURS: known,
-        CLASSIFIER: classifier_features(model, new, folder, say),
+        **trained,
         UNTRAINED: untrained_features(model.recipe, new),
         PIXELS: new.floats().reshape(len(new), -1),
     }
