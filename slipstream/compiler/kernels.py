@@ -81,3 +81,34 @@ class LoopNest:
         """How many buffers the kernel is called with."""
         loads = [i.access.buffer for i in self.body if isinstance(i, Load)]
         return 1 + max([*loads, *(s.access.buffer for s in self.stores)])
+
+
+@dataclass(frozen=True)
+class Loop:
+    """An axis of a contraction: its size, and its strides in both operands and the result."""
+
+    size: int
+    left: int
+    right: int
+    out: int
+
+
+@dataclass(frozen=True)
+class Contraction:
+    """out += left * right over all loops; buffers are left, right, out.
+
+    `rows` has no stride in `right`, and `columns` none in `left` and 1 in the others. `outer` loops
+    have a stride in the result, `inner` ones have none: they are summed over.
+    """
+
+    outer: tuple[Loop, ...]
+    rows: Loop
+    columns: Loop
+    inner: tuple[Loop, ...]
+    offsets: tuple[int, int, int]
+    dtype: DType
+
+    buffers = 3
+
+
+Kernel = LoopNest | Contraction

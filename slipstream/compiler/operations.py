@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from slipstream.compiler.codegen.reducers import REDUCERS
-from slipstream.compiler.codegen.scalars import is_native
+from slipstream.compiler.codegen.scalars import NUMBERS, is_native
 from slipstream.compiler.kernels import NATIVE
+from slipstream.compiler.passes.products import is_product
 from slipstream.compiler.views import VIEWS
 from slipstream.ir.graph import Node
-from slipstream.primitives.structure import iota
+from slipstream.primitives.structure import iota, pad
 
 
 def has_native_types(node: Node) -> bool:
@@ -15,7 +16,8 @@ def has_native_types(node: Node) -> bool:
     return all(v.type.dtype in NATIVE for v in (*node.inputs, *node.outputs))
 
 
-def _filled(node: Node) -> bool:
+def is_filled(node: Node) -> bool:
+    """Whether there is something to compute, and from something."""
     return all(v.type.size for v in (*node.inputs, *node.outputs))
 
 
@@ -38,9 +40,20 @@ def is_elementwise(node: Node) -> bool:
 
 def is_nest(node: Node) -> bool:
     """Whether a loop nest computes the node, alone or with others."""
-    return _filled(node) and (is_elementwise(node) or is_reduction(node))
+    return is_filled(node) and (is_elementwise(node) or is_reduction(node))
+
+
+def is_contraction(node: Node) -> bool:
+    """Whether a kernel sums products for the node."""
+    return is_product(node) and node.outputs[0].type.dtype in NUMBERS
+
+
+def is_padding(node: Node) -> bool:
+    """Whether the node puts an array in the middle of another."""
+    return node.operation is pad and has_native_types(node)
 
 
 def is_native_node(node: Node) -> bool:
     """Whether the node needs no NumPy."""
-    return is_view(node) or is_elementwise(node) or is_reduction(node)
+    single = is_view(node) or is_elementwise(node) or is_reduction(node)
+    return single or is_contraction(node) or is_padding(node)

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from slipstream.compiler.kernels import LoopNest
 from slipstream.compiler.passes.expand import expand, separate
 from slipstream.compiler.passes.fuse import Plan, fuse, stored_values
-from slipstream.compiler.passes.lower import lower
+from slipstream.compiler.passes.lower import Call, lower
 from slipstream.compiler.passes.place import Places, Step, place
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify
@@ -22,10 +21,10 @@ PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
 
 @dataclass(frozen=True)
 class KernelStep:
-    """A kernel and the values it is called with."""
+    """Kernels, each with the values it is called with."""
 
-    kernel: LoopNest
-    buffers: tuple[Value, ...]
+    calls: tuple[Call, ...]
+    written: tuple[Value, ...]
 
 
 @dataclass(frozen=True)
@@ -59,9 +58,9 @@ def schedule(graph: Graph, in_place: Iterable[tuple[int, int]]) -> Schedule:
             steps.append(CallStep(node))
             touched.append(Step(False, tuple(plan.view(v).root for v in node.inputs), node.outputs))
         elif stored[group]:
-            kernel, buffers, in_step = lower(plan, group, stored[group])
+            calls, in_step = lower(plan, group, stored[group])
             written = tuple(stored[group])
-            reads = tuple(v for v in buffers if v not in written)
-            steps.append(KernelStep(kernel, buffers))
+            reads = tuple(v for _, buffers in calls for v in buffers if v not in written)
+            steps.append(KernelStep(calls, written))
             touched.append(Step(True, reads, written, in_step))
     return Schedule(graph, plan, steps, place(graph, touched, in_place))

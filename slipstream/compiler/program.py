@@ -11,8 +11,9 @@ import numpy as np
 
 from slipstream.compiler.codegen.emit import ModuleWriter
 from slipstream.compiler.codegen.machine import Machine
+from slipstream.compiler.kernels import Kernel
 from slipstream.compiler.passes.place import ALIGNMENT
-from slipstream.compiler.pipeline import CallStep, KernelStep, Schedule, schedule
+from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
 from slipstream.compiler.target import target
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
@@ -74,11 +75,10 @@ class Program:
 
     def _fresh_outputs(self) -> list[tuple[int, Any]]:
         """The outputs that kernels write into new arrays: their slots and types."""
-        graph, written = self.planned.graph, self.planned.places.written
-        native = {v for s in self.planned.steps if isinstance(s, KernelStep) for v in s.buffers}
-        inner = [v for v in graph.outputs if v in native and v not in written]
-        called = {v for s in self.planned.steps if isinstance(s, CallStep) for v in s.node.outputs}
-        return [(self._slot(v), v.type) for v in inner if v not in called]
+        places, outputs = self.planned.places, self.planned.graph.outputs
+        native = {v for s in self.planned.steps if isinstance(s, KernelStep) for v in s.written}
+        fresh = [v for v in outputs if v in native and v not in places.written]
+        return [(self._slot(v), v.type) for v in fresh]
 
     def _runs(self) -> list[Callable[[Frame], None]]:
         """The steps as functions of a frame: kernels that follow each other are one."""
@@ -86,7 +86,7 @@ class Program:
         found: list[Any] = []
         for native, steps in groupby(self.planned.steps, lambda s: isinstance(s, KernelStep)):
             if native:
-                found.append(writer.segment([self._entries(s) for s in steps]))
+                found.append(writer.segment([call for s in steps for call in self._entries(s)]))
             else:
                 found += [_Call(s.node, self) for s in steps]
         if not writer.segments:
@@ -97,8 +97,8 @@ class Program:
         )
         return [_Segment(native_code[f]) if isinstance(f, str) else f for f in found]
 
-    def _entries(self, step: Any) -> tuple[Any, list[int]]:
-        return step.kernel, [self._slot(v) for v in step.buffers]
+    def _entries(self, step: Any) -> list[tuple[Kernel, list[int]]]:
+        return [(kernel, [self._slot(v) for v in buffers]) for kernel, buffers in step.calls]
 
     # running
 

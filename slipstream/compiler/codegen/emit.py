@@ -7,9 +7,10 @@ from typing import Any
 
 from llvmlite import ir
 
+from slipstream.compiler.codegen.contraction import write_contraction
 from slipstream.compiler.codegen.loop_nest import write_loop_nest
 from slipstream.compiler.codegen.vector import BYTES, I8, I64
-from slipstream.compiler.kernels import LoopNest
+from slipstream.compiler.kernels import Kernel, LoopNest
 from slipstream.compiler.target import Target
 
 POINTER = 8  # bytes of an address in a table of buffers
@@ -20,17 +21,19 @@ class ModuleWriter:
 
     def __init__(self, target: Target) -> None:
         self.target, self.module = target, ir.Module()
-        self.kernels: dict[LoopNest, Any] = {}
+        self.kernels: dict[Kernel, Any] = {}
         self.segments: list[str] = []
 
-    def kernel(self, record: LoopNest) -> Any:
+    def kernel(self, record: Kernel) -> Any:
         """The function of a kernel, written when it is first asked for."""
         if record not in self.kernels:
             name = f"kernel{len(self.kernels)}"
-            self.kernels[record] = write_loop_nest(self.module, name, record, self.target)
+            is_nest = isinstance(record, LoopNest)
+            write: Any = write_loop_nest if is_nest else write_contraction
+            self.kernels[record] = write(self.module, name, record, self.target)
         return self.kernels[record]
 
-    def segment(self, calls: Sequence[tuple[LoopNest, Sequence[int]]]) -> str:
+    def segment(self, calls: Sequence[tuple[Kernel, Sequence[int]]]) -> str:
         """A function that takes a table of addresses and calls kernels on entries of it."""
         functions = [(self.kernel(record), entries) for record, entries in calls]
         name = f"segment{len(self.segments)}"

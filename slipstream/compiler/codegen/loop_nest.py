@@ -19,18 +19,29 @@ from slipstream.compiler.kernels import Access, Apply, Counter, Load, LoopNest, 
 from slipstream.compiler.target import Target
 from slipstream.ir.dtypes import int64
 
+FEWEST = 4  # elements along an axis that are worth vectors
+
 
 def vector_axis(nest: LoopNest) -> int | None:
-    """The axis that vectors run along: the last one, which lies together in memory."""
-    return len(nest.shape) - 1 if nest.shape else None
+    """The axis that vectors run along: where most accesses lie together, the last of such."""
+    accesses = [i.access for i in nest.body if isinstance(i, Load)]
+    accesses += [s.access for s in nest.stores]
+
+    def merit(axis: int) -> tuple[int, bool, int]:
+        together = sum(a.strides[axis] == 1 for a in accesses)
+        apart = sum(a.strides[axis] not in (0, 1) for a in accesses)
+        return together - apart, nest.shape[axis] >= FEWEST, axis
+
+    return max(range(len(nest.shape)), key=merit, default=None)
 
 
 def lanes(nest: LoopNest, target: Target) -> int:
     """How many elements go at once: of the widest dtype, what a vector holds; fewer if few."""
-    if not nest.shape:
+    axis = vector_axis(nest)
+    if axis is None:
         return 1
     widest = max([i.dtype.bits for i in nest.body] + [s.dtype.bits for s in nest.stores])
-    return min(target.lanes(widest), 1 << (nest.shape[-1] - 1).bit_length())
+    return min(target.lanes(widest), 1 << (nest.shape[axis] - 1).bit_length())
 
 
 def write_loop_nest(module: ir.Module, name: str, nest: LoopNest, target: Target) -> Any:
@@ -47,9 +58,8 @@ class _Nest:
     def __init__(self, writer: Writer, nest: LoopNest) -> None:
         self.w, self.nest, self.vector = writer, nest, vector_axis(nest)
         rank = len(nest.shape)
-        kept = [axis for axis in range(rank) if not nest.reduced[axis]]
-        self.kept = len(kept)
-        self.order = kept + [axis for axis in range(rank) if nest.reduced[axis]]
+        self.order = sorted(range(rank), key=lambda i: (nest.reduced[i], i == self.vector, i))
+        self.kept = rank - sum(nest.reduced)
         self.accesses = [i.access for i in nest.body if isinstance(i, (Load, Counter))]
         self.accesses += [s.access for s in nest.stores]
         self.reductions = [s for s in nest.stores if s.reduction is not None]

@@ -5,10 +5,11 @@ An expansion is used only if all of it is native: half of one would cost more th
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from slipstream.compiler.operations import has_native_types, is_native_node
+from slipstream.compiler.passes.rewrite import REWRITES
 from slipstream.compiler.views import is_trivial
 from slipstream.ir.builder import Builder, frozen
 from slipstream.ir.graph import Constant, Graph, Node, Value, subgraphs
@@ -56,25 +57,25 @@ def _copied(
 def _expansion(node: Node, expansions: Expansions) -> Graph | None:
     """What stands for a node; None where it stays."""
     operation = node.operation
-    if not isinstance(operation, Primitive) or operation.expand is None or is_native_node(node):
+    if not isinstance(operation, Primitive) or is_native_node(node):
+        return None
+    function = REWRITES.get(operation, operation.expand)
+    if function is None:
         return None
     calls = any(True for _ in subgraphs(node.params))
     if not calls and not has_native_types(node):
         return None
     key = (operation, tuple(v.type for v in node.inputs), frozen(dict(node.params)))
     if calls or key not in expansions:
-        inner = _drawn(operation, node)
+        inner = _drawn(function, node)
         good = calls or all(is_native_node(n) or _expansion(n, expansions) for n in inner.nodes)
         expansions[key] = inner if good else None
     return expansions[key]
 
 
-def _drawn(operation: Primitive, node: Node) -> Graph:
-    def function(*operands: Any) -> Any:
-        assert operation.expand is not None
-        return operation.expand(*operands, **node.params)
-
-    return trace(function, [v.type for v in node.inputs], operation.name)
+def _drawn(function: Callable[..., Any], node: Node) -> Graph:
+    types = [v.type for v in node.inputs]
+    return trace(lambda *operands: function(*operands, **node.params), types, node.operation.name)
 
 
 def separate(graph: Graph) -> Graph:

@@ -7,19 +7,32 @@ joins nothing: who reads it reads its root, with other strides.
 from __future__ import annotations
 
 import heapq
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from slipstream.compiler.operations import is_nest, is_reduction, is_view
+from slipstream.compiler.operations import (
+    is_contraction,
+    is_filled,
+    is_nest,
+    is_padding,
+    is_reduction,
+    is_view,
+)
+from slipstream.compiler.passes.contract import Product, rearranged, to_rearrange
+from slipstream.compiler.passes.products import product_of
 from slipstream.compiler.views import View, view_of, whole
-from slipstream.ir.graph import Constant, Graph, Node, Value
-from slipstream.ir.types import Shape
+from slipstream.ir.graph import Graph, Node, Value
+from slipstream.ir.types import Shape, TensorType
+from slipstream.primitives.structure import identity
 
 MOST_NODES = 200  # in a group: more would not stay in registers
 
 
 @dataclass(eq=False)
 class Group:
-    """Nodes that run together. `kind` is nest, copy (a view that must be laid out) or call."""
+    """Nodes that run together.
+
+    `kind` is nest, copy (a view that must be laid out), product, pad or call.
+    """
 
     number: int
     kind: str
@@ -27,6 +40,7 @@ class Group:
     shape: Shape = ()
     axes: tuple[int, ...] | None = None
     source: View | None = None  # of a copy: what is laid out, over the shape
+    product: Product | None = None
     needs: set[int] = field(default_factory=set)  # groups whose results it reads from memory
 
     @property
@@ -45,6 +59,15 @@ class Plan:
     def view(self, value: Value) -> View:
         return self.views.get(value) or whole(value)
 
+    def reads(self, group: Group) -> set[Value]:
+        """The values a group finds in memory."""
+        if group.product is not None:
+            return {group.product.left.root, group.product.right.root}
+        if group.source is not None:
+            return {group.source.root}
+        made = set(group.values)
+        return {self.view(v).root for node in group.nodes for v in node.inputs} - made
+
 
 def fuse(graph: Graph) -> Plan:
     """The plan of a graph."""
@@ -58,11 +81,12 @@ class _Fusion:
         self.groups: dict[int, Group] = {}
         self.home: dict[Value, int] = {}  # group that makes a value
         self.before: dict[int, int] = {}  # all groups that must run before one, as bits
+        self.rearranged: dict[object, Value] = {}
         self.effect: int | None = None  # the last group that acts on the world
 
     def run(self) -> Plan:
-        for number, node in enumerate(self.graph.nodes):
-            self._take(number, node)
+        for index, node in enumerate(self.graph.nodes):
+            self._take(2 * index + 1, node)  # even numbers are for what must be rearranged before
         return Plan(self.graph, self._ordered(), self.views)
 
     def _take(self, number: int, node: Node) -> None:
@@ -71,15 +95,37 @@ class _Fusion:
             self.views[node.outputs[0]] = view
             return
         group = self._single(number, node, view)
-        group.needs = self._homes(node.inputs)
-        if node.operation.effect:
+        if is_filled(node) and is_contraction(node):
+            group = self._product(number, node)
+        self._enter(group)
+        if group.kind == "nest":
+            self._join(group, node)
+
+    def _enter(self, group: Group) -> None:
+        """Let a new group wait for those whose results it reads."""
+        number = group.number
+        group.needs = self._homes(group)
+        if group.kind == "call" and group.nodes[0].operation.effect:
             group.needs |= set() if self.effect is None else {self.effect}
             self.effect = number
         self.groups[number] = group
         self.before[number] = self._bits(group.needs)
-        self.home.update((v, number) for v in node.outputs)
-        if group.kind == "nest":
-            self._join(group, node)
+        self.home.update((v, number) for v in group.values)
+
+    def _product(self, number: int, node: Node) -> Group:
+        """A contraction; an operand that the tiles cannot read is laid out first."""
+        product = product_of(node, lambda v: self.views.get(v) or whole(v))
+        name = to_rearrange(product)
+        if name is not None:
+            product, source, shape = rearranged(product, name)
+            key = (source, *shape)
+            if key not in self.rearranged:
+                value = Value(TensorType(tuple(shape), product.dtype))
+                copy = Node(identity, (source.root,), {}, (value,))
+                self.rearranged[key] = value
+                self._enter(Group(number - 1, "copy", [copy], tuple(shape), source=source))
+            product = replace(product, **{name: whole(self.rearranged[key])})
+        return Group(number, "product", [node], product=product)
 
     def _single(self, number: int, node: Node, view: View | None) -> Group:
         if is_nest(node):
@@ -91,10 +137,10 @@ class _Fusion:
         if is_view(node) and node.outputs[0].type.size:
             source = self.views.get(node.inputs[0]) or whole(node.inputs[0])
             return Group(number, "copy", [node], node.inputs[0].type.shape, source=source)
-        return Group(number, "call", [node])
+        return Group(number, "pad" if is_padding(node) and is_filled(node) else "call", [node])
 
-    def _homes(self, values: tuple[Value, ...]) -> set[int]:
-        roots = [self.views[v].root if v in self.views else v for v in values]
+    def _homes(self, group: Group) -> set[int]:
+        roots = Plan(self.graph, [], self.views).reads(group)
         return {self.home[r] for r in roots if r in self.home}
 
     def _bits(self, groups: set[int]) -> int:
@@ -166,11 +212,11 @@ class _Fusion:
 
     def _ordered(self) -> list[Group]:
         """Each group after those it needs, else as the nodes stand in the graph."""
-        place = {node: i for i, node in enumerate(self.graph.nodes)}
+        place = {node: i for i, node in enumerate(self.graph.nodes)}  # of those that join
         users: dict[int, list[int]] = {number: [] for number in self.groups}
         waiting = {number: len(group.needs) for number, group in self.groups.items()}
         for number, group in self.groups.items():
-            group.nodes.sort(key=place.__getitem__)
+            group.nodes.sort(key=lambda node: place.get(node, 0))
             for needed in group.needs:
                 users[needed].append(number)
         ready = [n for n, count in waiting.items() if not count]
@@ -188,12 +234,7 @@ class _Fusion:
 
 def stored_values(plan: Plan) -> dict[Group, list[Value]]:
     """What each group puts in memory: what other groups or the caller read."""
-    home = {v: g for g in plan.groups for v in g.values}
     read = {plan.view(v).root for v in plan.graph.outputs}
     for group in plan.groups:
-        for node in group.nodes:
-            for value in node.inputs:
-                root = plan.view(value).root
-                if home.get(root) is not group and not isinstance(root, Constant):
-                    read.add(root)
+        read |= plan.reads(group)
     return {g: [v for v in g.values if v in read] for g in plan.groups}

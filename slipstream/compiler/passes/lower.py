@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from slipstream.compiler.collapse import collapsed
 from slipstream.compiler.kernels import (
     Access,
     Apply,
     Counter,
     Instruction,
+    Kernel,
     Load,
     LoopNest,
     Number,
     Store,
 )
 from slipstream.compiler.operations import is_reduction
+from slipstream.compiler.passes.contract import kernel
 from slipstream.compiler.passes.fuse import Group, Plan
 from slipstream.compiler.views import View, broadcast_strides, row_major
 from slipstream.ir.dtypes import DType
@@ -25,18 +27,63 @@ from slipstream.ir.graph import Constant, Node, Value
 from slipstream.ir.types import Shape
 from slipstream.primitives.structure import iota
 
+Call = tuple[Kernel, tuple[Value, ...]]  # a kernel and its buffers, in order
+
 
 class Lowered(NamedTuple):
-    """A kernel and the values it is called with, in the order of its buffers."""
+    """Kernels that run one after the other, and the values they are called with."""
 
-    kernel: LoopNest
-    buffers: tuple[Value, ...]
-    in_step: frozenset[Value]  # buffers that are read only where an element is written
+    calls: tuple[Call, ...]
+    in_step: frozenset[Value] = frozenset()  # read only where an element is written
 
 
 def lower(plan: Plan, group: Group, stored: Sequence[Value]) -> Lowered:
-    """The nest of a group that puts these values in memory."""
+    """The kernels of a group that put these values in memory."""
+    if group.product is not None:
+        record, (left, right) = kernel(group.product)
+        return Lowered(((record, (left.root, right.root, *stored)),))
+    if group.kind == "pad":
+        return Lowered(_padding(plan, group.nodes[0]))
     return _Lowering(plan, group).run(stored)
+
+
+def _padding(plan: Plan, node: Node) -> tuple[Call, ...]:
+    """The padding everywhere, then what is padded in its place; negative padding crops."""
+    (x, value), (out,) = node.inputs, node.outputs
+    shape, own = out.type.shape, row_major(out.type.shape)
+    fill = _laid(plan.view(value), (0,) * len(shape), shape, 0, own, out)
+    view, steps = plan.view(x), tuple(n + 1 for n in node.params["interior"])
+    offset, start, sizes = view.offset, 0, []
+    low = node.params["low"]
+    for n, size, a, step, theirs, ours in zip(
+        x.type.shape, shape, low, steps, view.strides, own, strict=True
+    ):
+        first = max(0, -(a // step))  # the first element that is not cropped
+        last = min(n, (size - 1 - a) // step + 1)
+        offset += first * theirs
+        start += (a + first * step) * ours
+        sizes.append(last - first)
+    if min(sizes, default=1) <= 0:
+        return (fill,)
+    places = tuple(a * b for a, b in zip(own, steps, strict=True))
+    source = View(view.root, offset, view.strides)
+    return fill, _laid(source, view.strides, tuple(sizes), start, places, out)
+
+
+def _laid(
+    source: View, strides: Shape, shape: Shape, start: int, places: Shape, out: Value
+) -> Call:
+    """Elements of a view put where `start` and `places` say."""
+    dtype = out.type.dtype
+    store = Store(Access(1, start, places), 0, dtype)
+    if isinstance(source.root, Constant) and source.root.type.size == 1:
+        number = Number(source.root.array.tobytes(), dtype)
+        store = replace(store, access=replace(store.access, buffer=0))
+        nest = LoopNest(shape, (False,) * len(shape), (number,), (store,))
+        return collapsed(nest), (out,)
+    load = Load(Access(0, source.offset, strides), dtype)
+    nest = LoopNest(shape, (False,) * len(shape), (load,), (store,))
+    return collapsed(nest), (source.root, out)
 
 
 class _Lowering:
@@ -54,7 +101,7 @@ class _Lowering:
         shape, axes = self.group.shape, self.group.axes or ()
         reduced = tuple(i in axes for i in range(len(shape)))
         nest = LoopNest(shape, reduced, tuple(self.body), tuple(stores))
-        return Lowered(collapsed(nest), tuple(self.buffers), self._in_step())
+        return Lowered(((collapsed(nest), tuple(self.buffers)),), self._in_step())
 
     def _take(self, node: Node) -> None:
         (out,) = node.outputs
@@ -125,38 +172,3 @@ class _Lowering:
 def _same_walk(access: Access, own: Shape, shape: Shape) -> bool:
     equal = all(n == 1 or a == b for n, a, b in zip(shape, access.strides, own, strict=True))
     return equal and not access.offset
-
-
-def collapsed(nest: LoopNest) -> LoopNest:
-    """The same nest over the fewest axes: those of size 1 go, those that lie in a row are one."""
-    accesses = [i.access for i in nest.body if isinstance(i, (Load, Counter))]
-    accesses += [s.access for s in nest.stores]
-    keep = [axis for axis, size in enumerate(nest.shape) if size > 1]
-    groups: list[list[int]] = []
-    for axis in keep:
-        if groups and _mergeable(nest, groups[-1][-1], axis, accesses):
-            groups[-1].append(axis)
-        else:
-            groups.append([axis])
-    sizes = [math.prod(nest.shape[axis] for axis in group) for group in groups]
-    last = [group[-1] for group in groups]
-
-    def moved(access: Access) -> Access:
-        return replace(access, strides=tuple(access.strides[axis] for axis in last))
-
-    return LoopNest(
-        tuple(sizes),
-        tuple(nest.reduced[axis] for axis in last),
-        tuple(
-            replace(i, access=moved(i.access)) if isinstance(i, (Load, Counter)) else i
-            for i in nest.body
-        ),
-        tuple(replace(s, access=moved(s.access)) for s in nest.stores),
-    )
-
-
-def _mergeable(nest: LoopNest, outer: int, inner: int, accesses: Sequence[Access]) -> bool:
-    size = nest.shape[inner]
-    return nest.reduced[outer] == nest.reduced[inner] and all(
-        a.strides[outer] == a.strides[inner] * size for a in accesses
-    )
