@@ -68,7 +68,7 @@ def complex(real: Any, imag: Any, name: str | None = None) -> Any:
     """real + i imag: complex64 of float32, complex128 of float64.
 
     >>> import slipstream as tf
-    >>> complex(tf.complex(1., 2.).numpy())
+    >>> tf.complex(1.0, 2.0).numpy().item()
     (1+2j)
     """
     return p.complex_(*convert_together(real, imag))
