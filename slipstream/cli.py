@@ -18,7 +18,7 @@ import slipstream
 from slipstream import settings
 from slipstream.errors import OpError
 from slipstream.oneshot.commands import add_commands
-from slipstream.runtime.executor import EXECUTORS, executor
+from slipstream.runtime.executor import NAMES, executor
 
 USER_ERROR, INTERRUPTED = 2, 130
 
@@ -69,7 +69,7 @@ def info_lines() -> list[str]:
         f"system     {platform.system()} {platform.release()}",
         f"processor  {processor()}",
         f"threads    {settings.thread_count()}",
-        f"executor   {executor().name} (of {', '.join(sorted(EXECUTORS))})",
+        f"executor   {executor().name} (of {', '.join(NAMES)})",
         f"home       {settings.home()}",
         "switches",
     ]

@@ -12,7 +12,7 @@ from slipstream.oneshot.picture_set import PictureSet
 from slipstream.oneshot.pictures import thicken, to_floats
 from slipstream.oneshot.recipe import Recipe
 
-MOST_HALVES = 1000  # pictures of each class made of halves
+MOST_HALVES = 300  # pictures of each class made of halves
 WIPED_SIDES = (4, 13)  # the sides of a wiped rectangle: from, and below
 
 Batch = tuple[np.ndarray, np.ndarray]
