@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from slipstream.compiler.codegen import math  # noqa: F401  enters its emitters
 from slipstream.compiler.codegen.reducers import REDUCERS
 from slipstream.compiler.codegen.scalars import NUMBERS, is_native
 from slipstream.compiler.kernels import NATIVE

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-from slipstream.compiler.codegen.vector import I64, Writer
+from slipstream.compiler.codegen.vector import I8, I64, Writer
 from slipstream.compiler.kernels import Contraction, Loop
 from slipstream.compiler.target import Target
 
@@ -127,12 +127,12 @@ class _Tiles:
     def _tile(self, tile: Tile, places: Places) -> None:
         zeros = [self.zero] * (tile.rows * tile.vectors)
         sums = self._inner(self.kernel.inner, places, tile, zeros)
+        out = self.w.address(self.out, places.out, I8, self.kernel.dtype.size)
         for index, total in enumerate(sums):
             row, vector = divmod(index, tile.vectors)
             shift = row * self.kernel.rows.out + vector * self.w.lanes
-            place = self.w.offset(places.out, I64(shift), 1)
             mask = self._mask(tile, vector)
-            self.w.store_vector(total, self.out, place, self.kernel.dtype, mask)
+            self.w.store_vector(total, out, I64(shift), self.kernel.dtype, mask)
 
     def _inner(
         self, loops: Sequence[Loop], places: Places, tile: Tile, sums: Sequence[Any]
@@ -148,14 +148,15 @@ class _Tiles:
     def _step(self, places: Places, tile: Tile, sums: Sequence[Any]) -> list[Any]:
         """One outer product, added to the sums."""
         w, dtype = self.w, self.kernel.dtype
-        across = []
-        for vector in range(tile.vectors):
-            place = w.offset(places.right, I64(vector * w.lanes), 1)
-            across.append(w.load_vector(self.right, place, dtype, self._mask(tile, vector)))
+        left = w.address(self.left, places.left, I8, dtype.size)
+        right = w.address(self.right, places.right, I8, dtype.size)
+        across = [
+            w.load_vector(right, I64(vector * w.lanes), dtype, self._mask(tile, vector))
+            for vector in range(tile.vectors)
+        ]
         results = []
         for row in range(tile.rows):
-            place = w.offset(places.left, I64(row * self.kernel.rows.left), 1)
-            scalar = w.splat(w.load(self.left, place, dtype))
+            scalar = w.splat(w.load(left, I64(row * self.kernel.rows.left), dtype))
             for vector, columns in enumerate(across):
                 results.append(w.fma(scalar, columns, sums[row * tile.vectors + vector]))
         return results

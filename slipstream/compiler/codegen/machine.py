@@ -11,7 +11,7 @@ from llvmlite import ir
 
 from slipstream.compiler.target import Target
 
-PASSES = ("simplify_cfg", "instruction_combine", "loop_strength_reduce")
+PASSES = ("instruction_combine",)
 # The kernels are written as they are to run, so LLVM has little left to improve; each pass costs.
 
 

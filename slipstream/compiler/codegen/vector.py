@@ -88,6 +88,8 @@ class Writer:
         """base + counter * stride."""
         if not stride or (isinstance(counter, ir.Constant) and not counter.constant):
             return base
+        if isinstance(base, ir.Constant) and isinstance(counter, ir.Constant):
+            return I64(base.constant + counter.constant * stride)
         moved = counter if stride == 1 else self.b.mul(counter, I64(stride), flags=("nsw",))
         if isinstance(base, ir.Constant) and not base.constant:
             return moved
@@ -95,7 +97,10 @@ class Writer:
 
     def address(self, pointer: Any, offset: Any, kind: Any, size: int) -> Any:
         """Where element `offset` of `size` bytes lies, as a pointer to `kind`."""
-        place = offset if size == 1 else self.b.mul(offset, I64(size), flags=("nsw",))
+        if isinstance(offset, ir.Constant):
+            place = I64(offset.constant * size)
+        else:
+            place = offset if size == 1 else self.b.mul(offset, I64(size), flags=("nsw",))
         moved = self.b.gep(pointer, [place], source_etype=I8)
         return self.b.bitcast(moved, kind.as_pointer())
 
