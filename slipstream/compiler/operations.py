@@ -9,7 +9,11 @@ from slipstream.compiler.kernels import NATIVE
 from slipstream.compiler.passes.products import is_product
 from slipstream.compiler.views import VIEWS
 from slipstream.ir.graph import Node
-from slipstream.primitives.structure import iota, pad
+from slipstream.primitives.base import Primitive
+from slipstream.primitives.structure import concat, iota, pad
+from slipstream.primitives.window import window_place, window_spread
+
+LAID: tuple[Primitive, ...] = (pad, concat, window_place, window_spread)
 
 
 def has_native_types(node: Node) -> bool:
@@ -49,12 +53,12 @@ def is_contraction(node: Node) -> bool:
     return is_product(node) and node.outputs[0].type.dtype in NUMBERS
 
 
-def is_padding(node: Node) -> bool:
-    """Whether the node puts an array in the middle of another."""
-    return node.operation is pad and has_native_types(node)
+def is_laid(node: Node) -> bool:
+    """Whether the node puts arrays in places of another."""
+    return node.operation in LAID and has_native_types(node)  # type: ignore[comparison-overlap]
 
 
 def is_native_node(node: Node) -> bool:
     """Whether the node needs no NumPy."""
     single = is_view(node) or is_elementwise(node) or is_reduction(node)
-    return single or is_contraction(node) or is_padding(node)
+    return single or is_contraction(node) or is_laid(node)

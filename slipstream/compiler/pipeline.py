@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from slipstream.compiler.passes.expand import expand, separate
 from slipstream.compiler.passes.fuse import Plan, fuse, stored_values
-from slipstream.compiler.passes.lower import Call, lower
+from slipstream.compiler.passes.lay import Call
+from slipstream.compiler.passes.lower import lower
 from slipstream.compiler.passes.place import Places, Step, place
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify

@@ -11,6 +11,7 @@ from slipstream.ir.graph import Node, Params, Value
 from slipstream.ir.types import Shape
 from slipstream.primitives import structure as s
 from slipstream.primitives.base import Primitive
+from slipstream.primitives.window import windows_
 
 
 @dataclass(frozen=True)
@@ -106,6 +107,13 @@ def merge(shape: Shape, strides: Shape) -> list[tuple[int, int]]:
     return merged
 
 
+def _windows(view: View, shape: Shape, out: Shape, params: Params) -> View:
+    first, *steps, last = view.strides
+    over = (step * n for step, n in zip(steps, params["strides"], strict=True))
+    within = (step * n for step, n in zip(steps, params["dilation"], strict=True))
+    return View(view.root, view.offset, (first, *over, *within, last))
+
+
 def _same(view: View, shape: Shape, out: Shape, params: Params) -> View:
     return view
 
@@ -119,6 +127,7 @@ VIEWS: dict[Primitive, Composer] = {
     s.reverse: _reversed,
     s.identity: _same,
     s.stop_gradient: _same,
+    windows_: _windows,
 }
 
 

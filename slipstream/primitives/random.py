@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.ir.dtypes import DType, float32, float64, int32, int64, uint32
+from slipstream.ir.dtypes import DType, float32, float64, int32, int64, uint32, uint64
 from slipstream.ir.graph import Array
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
@@ -26,7 +26,7 @@ from slipstream.primitives.elementwise import cast, exp, less, log
 from slipstream.primitives.families import no_gradient, sum_to
 from slipstream.primitives.operand import constant, full
 from slipstream.primitives.samples import Spec, between, integers, sample
-from slipstream.primitives.structure import broadcast_to, concat, pad, reshape
+from slipstream.primitives.structure import broadcast_to, concat, pad, reshape, slice_
 
 STATE_SHAPE = (4,)
 MASK = np.uint64(0xFFFFFFFF)
@@ -70,6 +70,42 @@ def _random_bits(state: Array, *, shape: Shape) -> Array:
     return out.reshape(-1)[:count].reshape(shape)
 
 
+def _expand_bits(state: Any, *, shape: Shape) -> Any:
+    """All blocks at once: four words each, side by side in the last axis."""
+    count = int(np.prod(shape, dtype=np.int64))
+    blocks = max(1, -(-count // 4))
+    key = [_everywhere(state, i, blocks) for i in (0, 1)]
+    numbers = REGISTRY["iota"](shape=(blocks,), axis=0, dtype=uint64)
+    words = [cast(numbers, dtype=uint32), _upper(numbers)]
+    words += [_everywhere(state, i, blocks) for i in (2, 3)]
+    for number in range(ROUNDS):
+        first, second = (cast(words[i], dtype=uint64) * int(MULTIPLIERS[i // 2, 0]) for i in (0, 2))
+        keys = [k + (number * step & 0xFFFFFFFF) for k, step in zip(key, KEY_STEPS, strict=True)]
+        words = [
+            _xor(_xor(_upper(second), words[1]), keys[0]),
+            cast(second, dtype=uint32),
+            _xor(_xor(_upper(first), words[3]), keys[1]),
+            cast(first, dtype=uint32),
+        ]
+    columns = concat(*(reshape(word, shape=(blocks, 1)) for word in words), axis=1)
+    flat = reshape(columns, shape=(4 * blocks,))
+    return reshape(slice_(flat, starts=(0,), stops=(count,), steps=(1,)), shape=shape)
+
+
+def _everywhere(state: Any, index: int, size: int) -> Any:
+    word = slice_(state, starts=(index,), stops=(index + 1,), steps=(1,))
+    return broadcast_to(word, shape=(size,))
+
+
+def _upper(x: Any) -> Any:
+    shift = broadcast_to(x.coerce(32), shape=x.shape)
+    return cast(REGISTRY["right_shift"](x, shift), dtype=uint32)
+
+
+def _xor(x: Any, y: Any) -> Any:
+    return REGISTRY["bitwise_xor"](x, y)
+
+
 def check_state(name: str, state: TensorType) -> None:
     """Raise unless `state` is the type of a random state."""
     if state.shape != STATE_SHAPE or state.dtype is not uint32:
@@ -90,6 +126,7 @@ random_bits = define(
         _random_bits_rule,
         _random_bits,
         no_gradient,
+        _expand_bits,
         samples=(sample(STATE, shape=(3, 17)), sample(STATE, shape=()), sample(STATE, shape=(0,))),
         facts={"dtypes": (uint32,)},
         doc="Uniform 32-bit words, a pure function of the state (Philox4x32-10)",

@@ -147,7 +147,7 @@ any_ = _reduction(
 )
 
 
-def _arg_extremum(name: str, function: Callable[..., Any], doc: str) -> Primitive:
+def _arg_extremum(name: str, function: Callable[..., Any], doc: str, extremum: str) -> Primitive:
     def rule(x: TensorType, *, axis: int, dtype: DType) -> TensorType:
         if not 0 <= axis < x.rank or x.shape[axis] == 0 or not dtype.is_integer:
             raise misfit(name, "there is no such non-empty axis", x=x, axis=axis, dtype=dtype)
@@ -156,16 +156,28 @@ def _arg_extremum(name: str, function: Callable[..., Any], doc: str) -> Primitiv
     def meaning(x: Array, *, axis: int, dtype: DType) -> Array:
         return np.asarray(function(x, axis=axis)).astype(dtype.numpy)
 
+    def expand(x: Any, *, axis: int, dtype: DType) -> Any:
+        """The least index whose element is the extremum, or is nan: then the extremum is."""
+        best = spread(REGISTRY[extremum](x, axes=(axis,)), x, (axis,))
+        found = REGISTRY["equal"](x, best)
+        if x.dtype.is_floating:
+            found = REGISTRY["logical_or"](found, REGISTRY["not_equal"](x, x))
+        index = REGISTRY["iota"](shape=x.shape, axis=axis, dtype=dtype)
+        last = REGISTRY["broadcast_to"](index.coerce(x.shape[axis] - 1), shape=x.shape)
+        return REGISTRY["min"](REGISTRY["select"](found, index, last), axes=(axis,))
+
     return define(
         Primitive(
-            name, "reduction", rule, meaning, no_gradient, None,
+            name, "reduction", rule, meaning, no_gradient, expand,
             (sample(distinct(3, 17), axis=1, dtype=int64),), facts={"dtypes": REAL}, doc=doc,
         )
     )  # fmt: skip
 
 
-argmax = _arg_extremum("argmax", np.argmax, "The index of the first largest element along an axis")
-argmin = _arg_extremum("argmin", np.argmin, "The index of the first smallest element")
+argmax = _arg_extremum(
+    "argmax", np.argmax, "The index of the first largest element along an axis", "max"
+)
+argmin = _arg_extremum("argmin", np.argmin, "The index of the first smallest element", "min")
 
 
 def _cumulative(

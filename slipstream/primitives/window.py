@@ -14,13 +14,15 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from slipstream.ir.dtypes import from_numpy, int32
+from slipstream.ir.dtypes import DType, from_numpy, int32
 from slipstream.ir.graph import Array
 from slipstream.ir.types import Shape, TensorType
-from slipstream.primitives.base import Primitive, Pull, define, misfit
+from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
 from slipstream.primitives.elementwise import REAL
 from slipstream.primitives.families import no_gradient
+from slipstream.primitives.operand import constant, zeros
 from slipstream.primitives.samples import distinct, integers, reals, sample
+from slipstream.primitives.structure import broadcast_to, pad, reshape, slice_
 
 
 class Windows(NamedTuple):
@@ -157,6 +159,97 @@ def _lowest(dtype: np.dtype[Any]) -> Any:
     return -np.inf if kind.is_floating else kind.min
 
 
+def _windows_rule(x: TensorType, **geometry: Shape) -> TensorType:
+    geometry_ = Windows(**geometry)
+    out = check_windows("windows", geometry_, x)
+    if any((*geometry_.low, *geometry_.high)):
+        raise misfit("windows", "a view has no padding", "low and high of zeros", x=x)
+    return x.with_shape((x.shape[0], *out, *geometry_.window, x.shape[-1]))
+
+
+def _windows_derivative(pull: Pull) -> list[Any]:
+    """Each tap's cotangents, spread by the strides over the input, added up."""
+    windows, shape = Windows(**pull.params), pull.inputs[0].type.shape
+    rank, total = len(windows.window), zeros(pull.inputs[0].type)
+    out = pull.g.shape[1 : 1 + rank]
+    if 0 in pull.g.shape:
+        return [total]
+    for tap in np.ndindex(*windows.window):
+        part = slice_(
+            pull.g,
+            starts=(0,) * (rank + 1) + tap + (0,),
+            stops=(shape[0], *out, *(t + 1 for t in tap), shape[-1]),
+            steps=(1,) * (2 * rank + 2),
+        )
+        low = tuple(t * d for t, d in zip(tap, windows.dilation, strict=True))
+        ends = (a + (n - 1) * s + 1 for a, n, s in zip(low, out, windows.strides, strict=True))
+        high = tuple(size - end for size, end in zip(shape[1:-1], ends, strict=True))
+        between = tuple(s - 1 for s in windows.strides)
+        part = reshape(part, shape=(shape[0], *out, shape[-1]))
+        total = total + pad(
+            part, part.coerce(0), low=(0, *low, 0), high=(0, *high, 0), interior=(0, *between, 0)
+        )
+    return [total]
+
+
+def _seen(x: Any, value: Any, windows: Windows) -> Any:
+    """[n, *out, *window, c] of an operand, padded by a number."""
+    if any((*windows.low, *windows.high)):
+        none = (0,) * len(x.shape)
+        edges = {"low": (0, *windows.low, 0), "high": (0, *windows.high, 0), "interior": none}
+        x = pad(x, x.coerce(value), **edges)
+    return windows_(x, **unpadded(windows)._asdict())
+
+
+def _taps_axes(windows: Windows) -> tuple[int, ...]:
+    rank = len(windows.window)
+    return tuple(range(1 + rank, 1 + 2 * rank))
+
+
+def _tap_numbers(windows: Windows, dtype: DType) -> Any:
+    """The number of each tap, as [*window, 1]."""
+    return constant(
+        np.arange(math.prod(windows.window), dtype=dtype.numpy).reshape((*windows.window, 1))
+    )
+
+
+def _each_tap(x: Any, windows: Windows, shape: Shape) -> Any:
+    """[n, *out, c] beside every tap: as [n, *out, *window, c]."""
+    ones = (1,) * len(windows.window)
+    return broadcast_to(reshape(x, shape=(*x.shape[:-1], *ones, x.shape[-1])), shape=shape)
+
+
+def _expand_max(x: Any, **geometry: Shape) -> Any:
+    windows = Windows(**geometry)
+    lowest = _lowest(np.dtype(x.dtype.numpy))
+    return REGISTRY["max"](_seen(x, lowest, windows), axes=_taps_axes(windows))
+
+
+def _expand_sum(x: Any, **geometry: Shape) -> Any:
+    windows = Windows(**geometry)
+    return REGISTRY["sum"](_seen(x, 0, windows), axes=_taps_axes(windows))
+
+
+def _expand_argmax(x: Any, **geometry: Shape) -> Any:
+    """The least number of the taps that equal the largest; the last one where nothing does."""
+    windows = Windows(**geometry)
+    seen = _seen(x, _lowest(np.dtype(x.dtype.numpy)), windows)
+    largest = _each_tap(_expand_max(x, **geometry), windows, seen.shape)
+    numbers = broadcast_to(_tap_numbers(windows, int32), shape=seen.shape)
+    last = broadcast_to(numbers.coerce(math.prod(windows.window) - 1), shape=seen.shape)
+    held = REGISTRY["select"](REGISTRY["equal"](seen, largest), numbers, last)
+    return REGISTRY["min"](held, axes=_taps_axes(windows))
+
+
+def _expand_pick(x: Any, index: Any, **geometry: Shape) -> Any:
+    windows = Windows(**geometry)
+    seen = _seen(x, 0, windows)
+    numbers = broadcast_to(_tap_numbers(windows, int32), shape=seen.shape)
+    mine = REGISTRY["equal"](_each_tap(index, windows, seen.shape), numbers)
+    none = broadcast_to(x.coerce(0), shape=seen.shape)
+    return REGISTRY["sum"](REGISTRY["select"](mine, seen, none), axes=_taps_axes(windows))
+
+
 def _window_max(x: Array, **geometry: Shape) -> Array:
     windows = Windows(**geometry)
     return _reduce(np.maximum, windows.pad(x, _lowest(x.dtype)), unpadded(windows))
@@ -281,12 +374,29 @@ GEOMETRIES: tuple[tuple[dict[str, Any], Shape, Shape], ...] = (
 )  # fmt: skip
 
 
-def _window(name: str, rule: Any, meaning: Any, derivative: Any, samples: Any, doc: str) -> Any:
-    made = tuple(samples)
-    facts = {"dtypes": REAL}
+def _window(
+    name: str, rule: Any, meaning: Any, derivative: Any, samples: Any, doc: str, expand: Any = None
+) -> Any:
+    made, facts = tuple(samples), {"dtypes": REAL}
     return define(
-        Primitive(name, "window", rule, meaning, derivative, samples=made, facts=facts, doc=doc)
+        Primitive(
+            name, "window", rule, meaning, derivative, expand, samples=made, facts=facts, doc=doc
+        )
     )
+
+
+windows_ = _window(
+    "windows",
+    _windows_rule,
+    lambda x, **geometry: Windows(**geometry).view(np.ascontiguousarray(x)),
+    _windows_derivative,
+    (
+        sample(reals(*shape), **geometry)
+        for geometry, shape, _ in GEOMETRIES
+        if not any((*geometry["low"], *geometry["high"]))
+    ),
+    "Every window, element by element: [n, *out, *window, c]",
+)
 
 
 window_max = _window(
@@ -296,6 +406,7 @@ window_max = _window(
     _max_derivative,
     (sample(distinct(*shape), **geometry) for geometry, shape, _ in GEOMETRIES),
     "The largest element of each window; padding never wins",
+    _expand_max,
 )
 window_sum = _window(
     "window_sum",
@@ -304,6 +415,7 @@ window_sum = _window(
     _sum_derivative,
     (sample(reals(*shape), **geometry) for geometry, shape, _ in GEOMETRIES),
     "The sum of each window, padded by zeros",
+    _expand_sum,
 )
 window_argmax = _window(
     "window_argmax",
@@ -312,6 +424,7 @@ window_argmax = _window(
     no_gradient,
     (sample(distinct(*shape), **geometry) for geometry, shape, _ in GEOMETRIES),
     "The number of the tap that holds the first largest element of each window",
+    _expand_argmax,
 )
 window_pick = _window(
     "window_pick",
@@ -323,6 +436,7 @@ window_pick = _window(
         for geometry, shape, out in GEOMETRIES
     ),
     "The element of each window at the tap of that number; padding is zero",
+    _expand_pick,
 )
 window_place = _window(
     "window_place",

@@ -12,8 +12,8 @@ from dataclasses import dataclass, field, replace
 from slipstream.compiler.operations import (
     is_contraction,
     is_filled,
+    is_laid,
     is_nest,
-    is_padding,
     is_reduction,
     is_view,
 )
@@ -31,7 +31,8 @@ MOST_NODES = 200  # in a group: more would not stay in registers
 class Group:
     """Nodes that run together.
 
-    `kind` is nest, copy (a view that must be laid out), product, pad or call.
+    `kind` is nest, copy (a view that must be laid out), product, lay (arrays put in places of
+    another) or call.
     """
 
     number: int
@@ -137,7 +138,7 @@ class _Fusion:
         if is_view(node) and node.outputs[0].type.size:
             source = self.views.get(node.inputs[0]) or whole(node.inputs[0])
             return Group(number, "copy", [node], node.inputs[0].type.shape, source=source)
-        return Group(number, "pad" if is_padding(node) and is_filled(node) else "call", [node])
+        return Group(number, "lay" if is_laid(node) and is_filled(node) else "call", [node])
 
     def _homes(self, group: Group) -> set[int]:
         roots = Plan(self.graph, [], self.views).reads(group)

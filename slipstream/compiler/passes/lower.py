@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import NamedTuple
 
 from slipstream.compiler.collapse import collapsed
@@ -12,7 +11,6 @@ from slipstream.compiler.kernels import (
     Apply,
     Counter,
     Instruction,
-    Kernel,
     Load,
     LoopNest,
     Number,
@@ -21,13 +19,12 @@ from slipstream.compiler.kernels import (
 from slipstream.compiler.operations import is_reduction
 from slipstream.compiler.passes.contract import kernel
 from slipstream.compiler.passes.fuse import Group, Plan
+from slipstream.compiler.passes.lay import Call, laid
 from slipstream.compiler.views import View, broadcast_strides, row_major
 from slipstream.ir.dtypes import DType
 from slipstream.ir.graph import Constant, Node, Value
 from slipstream.ir.types import Shape
 from slipstream.primitives.structure import iota
-
-Call = tuple[Kernel, tuple[Value, ...]]  # a kernel and its buffers, in order
 
 
 class Lowered(NamedTuple):
@@ -42,48 +39,9 @@ def lower(plan: Plan, group: Group, stored: Sequence[Value]) -> Lowered:
     if group.product is not None:
         record, (left, right) = kernel(group.product)
         return Lowered(((record, (left.root, right.root, *stored)),))
-    if group.kind == "pad":
-        return Lowered(_padding(plan, group.nodes[0]))
+    if group.kind == "lay":
+        return Lowered(laid(plan, group.nodes[0]))
     return _Lowering(plan, group).run(stored)
-
-
-def _padding(plan: Plan, node: Node) -> tuple[Call, ...]:
-    """The padding everywhere, then what is padded in its place; negative padding crops."""
-    (x, value), (out,) = node.inputs, node.outputs
-    shape, own = out.type.shape, row_major(out.type.shape)
-    fill = _laid(plan.view(value), (0,) * len(shape), shape, 0, own, out)
-    view, steps = plan.view(x), tuple(n + 1 for n in node.params["interior"])
-    offset, start, sizes = view.offset, 0, []
-    low = node.params["low"]
-    for n, size, a, step, theirs, ours in zip(
-        x.type.shape, shape, low, steps, view.strides, own, strict=True
-    ):
-        first = max(0, -(a // step))  # the first element that is not cropped
-        last = min(n, (size - 1 - a) // step + 1)
-        offset += first * theirs
-        start += (a + first * step) * ours
-        sizes.append(last - first)
-    if min(sizes, default=1) <= 0:
-        return (fill,)
-    places = tuple(a * b for a, b in zip(own, steps, strict=True))
-    source = View(view.root, offset, view.strides)
-    return fill, _laid(source, view.strides, tuple(sizes), start, places, out)
-
-
-def _laid(
-    source: View, strides: Shape, shape: Shape, start: int, places: Shape, out: Value
-) -> Call:
-    """Elements of a view put where `start` and `places` say."""
-    dtype = out.type.dtype
-    store = Store(Access(1, start, places), 0, dtype)
-    if isinstance(source.root, Constant) and source.root.type.size == 1:
-        number = Number(source.root.array.tobytes(), dtype)
-        store = replace(store, access=replace(store.access, buffer=0))
-        nest = LoopNest(shape, (False,) * len(shape), (number,), (store,))
-        return collapsed(nest), (out,)
-    load = Load(Access(0, source.offset, strides), dtype)
-    nest = LoopNest(shape, (False,) * len(shape), (load,), (store,))
-    return collapsed(nest), (source.root, out)
 
 
 class _Lowering:
