@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -112,3 +113,27 @@ class Contraction:
 
 
 Kernel = LoopNest | Contraction
+
+WORTH_SHARING = 100_000  # scalar operations: below it, threads would wait longer than they work
+
+
+def work(kernel: Kernel) -> int:
+    """About how many scalar operations a kernel is."""
+    if isinstance(kernel, LoopNest):
+        return math.prod(kernel.shape) * (2 * len(kernel.body) + len(kernel.stores))
+    loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
+    return 2 * math.prod(loop.size for loop in loops) // 16  # many at once
+
+
+def is_shared(kernel: Kernel) -> bool:
+    """Whether all threads work on a kernel; else thread 0 does it alone."""
+    return work(kernel) >= WORTH_SHARING and not (
+        isinstance(kernel, LoopNest) and all(kernel.reduced)
+    )
+
+
+def written_buffers(kernel: Kernel) -> frozenset[int]:
+    """The numbers of the buffers a kernel writes."""
+    if isinstance(kernel, LoopNest):
+        return frozenset(store.access.buffer for store in kernel.stores)
+    return frozenset((2,))

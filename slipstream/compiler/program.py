@@ -11,15 +11,21 @@ import numpy as np
 
 from slipstream.compiler.codegen.emit import ModuleWriter
 from slipstream.compiler.codegen.machine import Machine
-from slipstream.compiler.kernels import Kernel
+from slipstream.compiler.kernels import is_shared
+from slipstream.compiler.passes.lay import Call
+from slipstream.compiler.passes.meet import Region, barriers
 from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
 from slipstream.compiler.target import target
+from slipstream.compiler.threads import team
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
 
 Loaded = Callable[[Sequence[Array]], Sequence[Array]]
+SEGMENT = ctypes.CFUNCTYPE(
+    None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
+)  # table, number of the thread, how many threads, team
 
 
 def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Loaded:
@@ -86,19 +92,27 @@ class Program:
         found: list[Any] = []
         for native, steps in groupby(self.planned.steps, lambda s: isinstance(s, KernelStep)):
             if native:
-                found.append(writer.segment([call for s in steps for call in self._entries(s)]))
+                found.append(self._segment(writer, [call for s in steps for call in s.calls]))
             else:
                 found += [_Call(s.node, self) for s in steps]
         if not writer.segments:
             return found
         self.machine = Machine(writer.module, writer.target)
-        native_code = dict(
-            zip(writer.segments, self.machine.functions(writer.segments), strict=True)
-        )
-        return [_Segment(native_code[f]) if isinstance(f, str) else f for f in found]
+        addresses = map(self.machine.engine.get_function_address, writer.segments)
+        native_code = dict(zip(writer.segments, addresses, strict=True))
+        return [_Segment(native_code[f[0]], f[1]) if isinstance(f, tuple) else f for f in found]
 
-    def _entries(self, step: Any) -> list[tuple[Kernel, list[int]]]:
-        return [(kernel, [self._slot(v) for v in buffers]) for kernel, buffers in step.calls]
+    def _segment(self, writer: ModuleWriter, calls: list[Call]) -> tuple[str, bool]:
+        """The name of the segment, and whether it has work for many threads."""
+        entries = [(kernel, [self._slot(v) for v in values]) for kernel, values in calls]
+        name = writer.segment(entries, barriers(calls, self._region))
+        return name, any(is_shared(kernel) for kernel, _ in calls)
+
+    def _region(self, value: Value) -> Region:
+        offset = self.planned.places.arena.get(value)
+        if offset is None:
+            return Region(self._slot(value))
+        return Region("arena", offset, offset + value.type.bytes)
 
     # running
 
@@ -153,13 +167,18 @@ def _ready(array: Array) -> Array:
 
 
 class _Segment:
-    """Kernels in a row, called as one."""
+    """Kernels in a row, called as one, by all threads if there is work for them."""
 
-    def __init__(self, function: Any) -> None:
-        self.function = function
+    def __init__(self, address: int, is_shared: bool) -> None:
+        self.address, self.is_shared = address, is_shared
+        self.function = SEGMENT(address)
 
     def __call__(self, frame: Frame) -> None:
-        self.function(frame.address)
+        if self.is_shared:
+            threads = team()
+            if threads is not None and threads.run(self.address, frame.address):
+                return
+        self.function(frame.address, 0, 1, None)
 
 
 class _Call:

@@ -41,6 +41,7 @@ class Target:
 def _initialize() -> None:
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
+    llvm.initialize_native_asmparser()  # for the hint in loops that wait
 
 
 def _own_bits(features: dict[str, bool]) -> int:

@@ -6,8 +6,8 @@ the inner loops without touching memory (Goto and van de Geijn 2008). Edges are 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 from llvmlite import ir
@@ -69,60 +69,82 @@ def write_contraction(module: ir.Module, name: str, kernel: Contraction, target:
 class _Tiles:
     def __init__(self, writer: Writer, kernel: Contraction, rows: int, vectors: int) -> None:
         self.w, self.kernel, self.rows, self.vectors = writer, kernel, rows, vectors
-        self.left, self.right, self.out = writer.function.args
+        self.left, self.right, self.out = writer.buffers
         self.zero = writer.constant(kernel.dtype, 0)
 
     def write(self) -> None:
+        """Tiles are numbered, columns slowest, and divided among the threads."""
         left, right, out = self.kernel.offsets
-        self._around(self.kernel.outer, Places(I64(left), I64(right), I64(out)), self._columns)
+        start = Places(I64(left), I64(right), I64(out))
+        loops = self.kernel.outer
+        columns, rows = (
+            self._tiles(self.kernel.columns, self.width),
+            self._tiles(self.kernel.rows, self.rows),
+        )
+        sizes = [*(loop.size for loop in loops), columns, rows]
+
+        def once(number: Any) -> None:
+            *counters, column, row = self.w.digits(number, sizes)
+            places = start
+            for loop, counter in zip(loops, counters, strict=True):
+                places = self._moved(places, loop, counter)
+            self._columns(places, column, row)
+
+        self.w.each_of_mine(math.prod(sizes), once)
+
+    @property
+    def width(self) -> int:
+        return self.w.lanes * self.vectors
+
+    def _tiles(self, loop: Loop, step: int) -> int:
+        return -(-loop.size // step)
 
     def _moved(self, places: Places, loop: Loop, counter: Any) -> Places:
         strides = (loop.left, loop.right, loop.out)
         return Places(*(map(self.w.offset, places, (counter,) * 3, strides)))
 
-    def _around(
-        self, loops: Sequence[Loop], places: Places, body: Callable[[Places], None]
-    ) -> None:
-        if not loops:
-            return body(places)
-
-        def once(counter: Any, _: Any) -> None:
-            self._around(loops[1:], self._moved(places, loops[0], counter), body)
-
-        self.w.loop(loops[0].size, once)
-        return None
-
-    def _columns(self, places: Places) -> None:
-        """Tiles of columns, the last of them narrower."""
-        width = self.w.lanes * self.vectors
-        whole = self.kernel.columns.size // width * width
+    def _columns(self, places: Places, column: Any, row: Any) -> None:
+        """The tile's columns, of which the last tile has fewer."""
+        rest = self.kernel.columns.size % self.width
         full = Tile(self.rows, self.vectors, None)
-        self._split(whole, width, self.kernel.columns, places, partial(self._rows, full))
-        rest = self.kernel.columns.size - whole
-        if rest:
-            vectors = -(-rest // self.w.lanes)
-            tile = Tile(self.rows, vectors, rest % self.w.lanes or None)
-            self._rows(tile, self._moved(places, self.kernel.columns, I64(whole)))
+        places = self._moved(places, self.kernel.columns, self._times(column, self.width))
+        vectors = -(-rest // self.w.lanes)
+        edge = Tile(self.rows, vectors, rest % self.w.lanes or None)
+        self._cases(
+            column, self._tiles(self.kernel.columns, self.width), bool(rest),
+            lambda: self._rows(full, places, row), lambda: self._rows(edge, places, row),
+        )  # fmt: skip
 
-    def _rows(self, tile: Tile, places: Places) -> None:
-        """Tiles of rows, the last of them lower."""
+    def _rows(self, tile: Tile, places: Places, row: Any) -> None:
+        """The tile's rows, of which the last tile has fewer."""
         rows = self.kernel.rows
-        whole = rows.size // tile.rows * tile.rows
-        self._split(whole, tile.rows, rows, places, partial(self._tile, tile))
-        if rows.size > whole:
-            last = tile._replace(rows=rows.size - whole)
-            self._tile(last, self._moved(places, rows, I64(whole)))
+        rest = rows.size % tile.rows
+        places = self._moved(places, rows, self._times(row, tile.rows))
+        edge = tile._replace(rows=rest)
+        self._cases(
+            row, self._tiles(rows, tile.rows), bool(rest),
+            lambda: self._tile(tile, places), lambda: self._tile(edge, places),
+        )  # fmt: skip
 
-    def _split(
-        self, whole: int, step: int, loop: Loop, places: Places, body: Callable[[Places], None]
-    ) -> None:
-        if not whole:
-            return
+    def _times(self, counter: Any, step: int) -> Any:
+        return self.w.offset(I64(0), counter, step)
 
-        def once(counter: Any, _: Any) -> None:
-            body(self._moved(places, loop, counter))
-
-        self.w.loop(whole, once, (), step)
+    def _cases(
+        self, counter: Any, count: int, has_edge: bool, whole: Callable[[], None],
+        edge: Callable[[], None],
+    ) -> None:  # fmt: skip
+        """The code of a whole tile, or where the last one is not whole, that of the edge."""
+        if not has_edge:
+            return whole()
+        if count == 1:
+            return edge()
+        is_last = self.w.b.icmp_unsigned("==", counter, I64(count - 1))
+        with self.w.b.if_else(is_last) as (last, others):
+            with last:
+                edge()
+            with others:
+                whole()
+        return None
 
     def _tile(self, tile: Tile, places: Places) -> None:
         zeros = [self.zero] * (tile.rows * tile.vectors)

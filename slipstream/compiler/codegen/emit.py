@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import Any
 
 from llvmlite import ir
 
 from slipstream.compiler.codegen.contraction import write_contraction
 from slipstream.compiler.codegen.loop_nest import write_loop_nest
+from slipstream.compiler.codegen.team import SEGMENT, call_barrier
 from slipstream.compiler.codegen.vector import BYTES, I8, I64
-from slipstream.compiler.kernels import Kernel, LoopNest
+from slipstream.compiler.kernels import Kernel, LoopNest, is_shared
 from slipstream.compiler.target import Target
 
 POINTER = 8  # bytes of an address in a table of buffers
@@ -33,19 +34,37 @@ class ModuleWriter:
             self.kernels[record] = write(self.module, name, record, self.target)
         return self.kernels[record]
 
-    def segment(self, calls: Sequence[tuple[Kernel, Sequence[int]]]) -> str:
-        """A function that takes a table of addresses and calls kernels on entries of it."""
-        functions = [(self.kernel(record), entries) for record, entries in calls]
+    def segment(self, calls: Sequence[tuple[Kernel, Sequence[int]]], barriers: Set[int]) -> str:
+        """A function that takes a table of addresses and calls kernels on entries of it.
+
+        Before the calls in `barriers` all threads wait for each other. Small kernels are the
+        work of thread 0 alone.
+        """
+        functions = [(self.kernel(record), record, entries) for record, entries in calls]
         name = f"segment{len(self.segments)}"
-        kind = ir.FunctionType(ir.VoidType(), [BYTES])
-        function = ir.Function(self.module, kind, name)
-        b = ir.IRBuilder(function.append_basic_block())
-        for kernel, entries in functions:
-            b.call(kernel, [self._entry(b, function.args[0], n) for n in entries])
-        b.ret_void()
+        function = ir.Function(self.module, SEGMENT, name)
+        self.b = ir.IRBuilder(function.append_basic_block())
+        self.table, self.number, self.threads, self.team = function.args
+        for index, (kernel, record, entries) in enumerate(functions):
+            if index in barriers:
+                self._barrier()
+            self._call(kernel, record, entries)
+        self.b.ret_void()
         self.segments.append(name)
         return name
 
-    def _entry(self, b: Any, table: Any, number: int) -> Any:
-        place = b.gep(table, [I64(number * POINTER)], source_etype=I8)
-        return b.load(b.bitcast(place, BYTES.as_pointer()), typ=BYTES)
+    def _barrier(self) -> None:
+        with self.b.if_then(self.b.icmp_unsigned(">", self.threads, I64(1))):
+            call_barrier(self.b, self.team)
+
+    def _call(self, kernel: Any, record: Kernel, entries: Sequence[int]) -> None:
+        if is_shared(record):
+            addresses = [self._entry(n) for n in entries]
+            self.b.call(kernel, [*addresses, self.number, self.threads])
+            return
+        with self.b.if_then(self.b.icmp_unsigned("==", self.number, I64(0))):
+            self.b.call(kernel, [*map(self._entry, entries), I64(0), I64(1)])
+
+    def _entry(self, number: int) -> Any:
+        place = self.b.gep(self.table, [I64(number * POINTER)], source_etype=I8)
+        return self.b.load(self.b.bitcast(place, BYTES.as_pointer()), typ=BYTES)

@@ -5,6 +5,7 @@ One axis is split into vectors. Each value is computed in the outermost loop tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from functools import partial
 from typing import Any
@@ -19,6 +20,7 @@ from slipstream.compiler.kernels import Access, Apply, Counter, Load, LoopNest, 
 from slipstream.compiler.target import Target
 from slipstream.ir.dtypes import int64
 
+ENOUGH_TURNS = 64  # of the loops that threads divide
 FEWEST = 4  # elements along an axis that are worth vectors
 
 
@@ -78,7 +80,55 @@ class _Nest:
         return max((i + 1 for i, axis in enumerate(self.order) if strides[axis]), default=0)
 
     def write(self) -> None:
-        self._walk(0, {a: I64(a.offset) for a in self.accesses}, None, ())
+        places = {a: I64(a.offset) for a in self.accesses}
+        shared = self._shared_levels()
+        if shared:
+            self._share(shared, places)
+        elif self.kept:
+            self._share_vectors(places)
+        else:
+            self._walk(0, places, None, ())
+
+    def _shared_levels(self) -> int:
+        """How many loops from outside threads divide among them; none but the vectors' is left."""
+        levels, turns = 0, 1
+        for axis in self.order[: self.kept]:
+            if axis == self.vector or turns >= ENOUGH_TURNS:
+                break
+            levels, turns = levels + 1, turns * self.nest.shape[axis]
+        return levels
+
+    def _share(self, levels: int, places: dict[Access, Any]) -> None:
+        axes = self.order[:levels]
+        sizes = [self.nest.shape[axis] for axis in axes]
+        self._evaluate(0, places, None)
+
+        def once(number: Any) -> None:
+            moved = places
+            for axis, counter in zip(axes, self.w.digits(number, sizes), strict=True):
+                moved = self._moved(moved, axis, counter)
+            for level in range(1, levels):
+                self._evaluate(level, moved, None)
+            self._walk(levels, moved, None, ())
+
+        self.w.each_of_mine(math.prod(sizes), once)
+
+    def _share_vectors(self, places: dict[Access, Any]) -> None:
+        """Each thread has some of the vectors, the last one also what is left."""
+        axis, step = self.order[0], self.w.lanes
+        size = self.nest.shape[axis]
+        self._evaluate(0, places, None)
+
+        def once(number: Any) -> None:
+            counter = self.w.b.mul(number, I64(step), flags=("nsw",))
+            self._walk(1, self._moved(places, axis, counter), None, ())
+
+        if size >= step:
+            self.w.each_of_mine(size // step, once)
+        if size % step:
+            with self.w.when_last():
+                moved = self._moved(places, axis, I64(size - size % step))
+                self._walk(1, moved, size % step, ())
 
     def _walk(
         self, level: int, places: dict[Access, Any], count: int | None, carried: Sequence[Any]
@@ -94,9 +144,7 @@ class _Nest:
     def _enter(
         self, level: int, places: dict[Access, Any], count: int | None, carried: Sequence[Any]
     ) -> Sequence[Any]:
-        for index, at in enumerate(self.levels):
-            if at == level:
-                self.values[index] = self._value(self.nest.body[index], places, count)
+        self._evaluate(level, places, count)
         if level == len(self.order):
             return self._finish(places, count, carried)
         axis = self.order[level]
@@ -110,6 +158,12 @@ class _Nest:
             moved = self._moved(places, axis, I64(whole))
             carried = self._walk(level + 1, moved, size - whole, carried)
         return carried
+
+    def _evaluate(self, level: int, places: dict[Access, Any], count: int | None) -> None:
+        """What is known once this many loops are open."""
+        for index, at in enumerate(self.levels):
+            if at == level:
+                self.values[index] = self._value(self.nest.body[index], places, count)
 
     def _body(
         self,
@@ -144,7 +198,7 @@ class _Nest:
         return self._loaded(instruction, place, along, count)
 
     def _loaded(self, load: Load, place: Any, along: int, count: int | None) -> Any:
-        pointer = self.w.function.args[load.access.buffer]
+        pointer = self.w.buffers[load.access.buffer]
         if along == 0:
             return self.w.splat(self.w.load(pointer, place, load.dtype))
         if along == 1:
@@ -175,7 +229,7 @@ class _Nest:
         )
 
     def _store(self, store: Store, value: Any, place: Any, count: int | None) -> None:
-        pointer, along = self.w.function.args[store.access.buffer], self._along(store.access)
+        pointer, along = self.w.buffers[store.access.buffer], self._along(store.access)
         if along == 1:
             mask = None if count is None else self.w.mask(count)
             self.w.store_vector(value, pointer, place, store.dtype, mask)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
-from collections.abc import Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
@@ -37,8 +35,3 @@ class Machine:
         optimise(parsed, machine)
         self.engine = llvm.create_mcjit_compiler(parsed, machine)
         self.engine.finalize_object()
-
-    def functions(self, names: Sequence[str]) -> list[Any]:
-        """Functions of one pointer, each a table of the addresses of buffers."""
-        kind = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
-        return [kind(self.engine.get_function_address(name)) for name in names]

@@ -41,15 +41,16 @@ def _suffix(kind: Any) -> str:
 
 
 class Writer:
-    """Writes one LLVM function, of byte pointers and nothing else."""
+    """Writes one kernel: a function of buffers, the number of this thread and that of all."""
 
     def __init__(self, module: ir.Module, name: str, pointers: int, lanes: int) -> None:
         self.module, self.lanes = module, lanes
-        kind = ir.FunctionType(ir.VoidType(), [BYTES] * pointers)
+        kind = ir.FunctionType(ir.VoidType(), [BYTES] * pointers + [I64, I64])
         self.function = ir.Function(module, kind, name)
         self.function.linkage = "internal"
-        for argument in self.function.args:
-            argument.add_attribute("noalias")
+        *self.buffers, self.number, self.threads = self.function.args
+        for buffer in self.buffers:
+            buffer.add_attribute("noalias")
         self.b = ir.IRBuilder(self.function.append_basic_block())
 
     # loops
@@ -81,6 +82,42 @@ class Writer:
         b.cbranch(b.icmp_unsigned("<", following, I64(count)), inside, after)
         b.position_at_end(after)
         return results
+
+    def share(self, count: int) -> tuple[Any, Any]:
+        """(first, end) of this thread's part of so many pieces of work."""
+        first, end = (
+            self.b.udiv(self.b.mul(number, I64(count)), self.threads)
+            for number in (self.number, self.b.add(self.number, I64(1)))
+        )
+        return first, end
+
+    def each_of_mine(self, count: int, body: Callable[[Any], None]) -> None:
+        """body(i) for this thread's part of range(count)."""
+        b = self.b
+        first, end = self.share(count)
+        before, inside, after = b.block, b.append_basic_block(), b.append_basic_block()
+        b.cbranch(b.icmp_unsigned("<", first, end), inside, after)
+        b.position_at_end(inside)
+        counter = b.phi(I64)
+        body(counter)
+        following = b.add(counter, I64(1), flags=("nuw", "nsw"))
+        counter.add_incoming(first, before)
+        counter.add_incoming(following, b.block)
+        b.cbranch(b.icmp_unsigned("<", following, end), inside, after)
+        b.position_at_end(after)
+
+    def digits(self, number: Any, sizes: Sequence[int]) -> list[Any]:
+        """The counters of loops of these sizes, of which this is the number of a turn."""
+        found: list[Any] = []
+        for size in reversed(sizes[1:]):
+            found.append(self.b.urem(number, I64(size)))
+            number = self.b.udiv(number, I64(size))
+        return [number, *reversed(found)] if sizes else []
+
+    def when_last(self) -> Any:
+        """A block that only the last thread enters."""
+        last = self.b.sub(self.threads, I64(1))
+        return self.b.if_then(self.b.icmp_unsigned("==", self.number, last))
 
     # addresses
 
