@@ -26,6 +26,7 @@ from slipstream.ir.dtypes import DType
 from slipstream.primitives.arithmetic import multiply
 from slipstream.primitives.reduction import sum_
 
+ENOUGH_ROWS = 8
 FEWEST_COLUMNS = 4  # fewer leave most of each vector empty
 
 
@@ -87,10 +88,15 @@ def chosen(product: Product) -> Choice | None:
     if columns is None or columns.size < FEWEST_COLUMNS or not inner:
         return None
     out = [n for n in product.loops if n.out and n is not columns]
-    rows = max((n for n in out if not n.right), key=lambda n: n.size, default=None)
+    rows = max((n for n in out if not n.right), key=_as_rows, default=None)
     if rows is None and product.dtype.is_integer:
         return None
     return Choice(rows, columns, tuple(n for n in out if n is not rows), inner)
+
+
+def _as_rows(loop: Loop) -> tuple[int, int]:
+    """Enough rows to keep the multipliers busy; among such loops, rows that lie near each other."""
+    return min(loop.size, ENOUGH_ROWS), -abs(loop.left)
 
 
 def contraction(product: Product, choice: Choice) -> Contraction:
