@@ -198,7 +198,9 @@ class Trainer:
         step = getattr(self, f"{kind}_step")
         if self.run_eagerly:
             return step
-        trainable = tuple(id(v) for v in self.trainable_variables)  # type: ignore[attr-defined]
+        trains = kind == "train"
+        variables = self.trainable_variables if trains else ()  # type: ignore[attr-defined]
+        trainable = tuple(id(v) for v in variables)
         known = self._functions.get(kind)
         if known is None or known[0] != trainable:
             self._functions[kind] = trainable, Function(step, f"{kind}_step")
@@ -280,12 +282,13 @@ class Trainer:
     def _train_epoch(self, batches: Any, listed: CallbackList, class_weight: Any) -> dict[str, Any]:
         self.reset_metrics()
         logs: dict[str, Any] = {}
+        step = self._step("train")
         for number, batch in enumerate(batches):
             listed.on_train_batch_begin(number)
             x, y, weight = batch
             if class_weight is not None:
                 weight = _weighted_by_class(y, weight, class_weight)
-            logs = self._step("train")((x, y, weight))
+            logs = step((x, y, weight))
             listed.on_train_batch_end(number, logs)
             if self.stop_training:
                 break
@@ -322,9 +325,10 @@ class Trainer:
         listed.on_test_begin()
         self.reset_metrics()
         logs: dict[str, Any] = {}
+        step = self._step("test")
         for number, batch in enumerate(limited(source, steps, [])):
             listed.on_test_batch_begin(number)
-            logs = self._step("test")(batch)
+            logs = step(batch)
             listed.on_test_batch_end(number, logs)
         found = _numbers(logs)
         listed.on_test_end(found)
@@ -348,9 +352,10 @@ class Trainer:
         )
         listed.on_predict_begin()
         parts: list[Any] = []
+        step = self._step("predict")
         for number, batch in enumerate(limited(source, steps, [])):
             listed.on_predict_batch_begin(number)
-            parts.append(self._step("predict")(batch))
+            parts.append(step(batch))
             listed.on_predict_batch_end(number, {"outputs": parts[-1]})
         listed.on_predict_end()
         if not parts:
