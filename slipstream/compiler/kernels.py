@@ -55,7 +55,14 @@ class Apply:
     dtype: DType
 
 
-Instruction = Load | Number | Counter | Apply
+@dataclass(frozen=True)
+class Total:
+    """What a contraction has summed up."""
+
+    dtype: DType
+
+
+Instruction = Load | Number | Counter | Apply | Total
 
 
 @dataclass(frozen=True)
@@ -96,10 +103,12 @@ class Loop:
 
 @dataclass(frozen=True)
 class Contraction:
-    """out += left * right over all loops; buffers are left, right, out.
+    """The sum of left * right over the inner loops, then for each such total: body and stores.
 
-    `rows` has no stride in `right`, and `columns` none in `left` and 1 in the others. `outer` loops
-    have a stride in the result, `inner` ones have none: they are summed over.
+    Buffers 0 and 1 are left and right. `rows` has no stride in `right`, and `columns` none in
+    `left` and 1 in the others. `outer` loops have a stride in the result, `inner` ones have none:
+    they are summed over. An access of the body has two strides: over the place in the result, and
+    over the column.
     """
 
     outer: tuple[Loop, ...]
@@ -108,8 +117,14 @@ class Contraction:
     inner: tuple[Loop, ...]
     offsets: tuple[int, int, int]
     dtype: DType
+    body: tuple[Instruction, ...] = ()
+    stores: tuple[Store, ...] = ()
 
-    buffers = 3
+    @property
+    def buffers(self) -> int:
+        """How many buffers the kernel is called with."""
+        loads = [i.access.buffer for i in self.body if isinstance(i, Load)]
+        return 1 + max([*loads, *(s.access.buffer for s in self.stores)])
 
 
 Kernel = LoopNest | Contraction
@@ -134,6 +149,4 @@ def is_shared(kernel: Kernel) -> bool:
 
 def written_buffers(kernel: Kernel) -> frozenset[int]:
     """The numbers of the buffers a kernel writes."""
-    if isinstance(kernel, LoopNest):
-        return frozenset(store.access.buffer for store in kernel.stores)
-    return frozenset((2,))
+    return frozenset(store.access.buffer for store in kernel.stores)

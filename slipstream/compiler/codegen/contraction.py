@@ -12,17 +12,19 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
+from slipstream.compiler.codegen.scalars import emit
 from slipstream.compiler.codegen.vector import I8, I64, Writer
-from slipstream.compiler.kernels import Contraction, Loop
+from slipstream.compiler.kernels import Apply, Contraction, Loop, Number, Total
 from slipstream.compiler.target import Target
 
 
 class Places(NamedTuple):
-    """Offsets into the operands and the result."""
+    """Offsets into the operands and the result, and the column."""
 
     left: Any
     right: Any
     out: Any
+    column: Any
 
 
 class Tile(NamedTuple):
@@ -69,13 +71,13 @@ def write_contraction(module: ir.Module, name: str, kernel: Contraction, target:
 class _Tiles:
     def __init__(self, writer: Writer, kernel: Contraction, rows: int, vectors: int) -> None:
         self.w, self.kernel, self.rows, self.vectors = writer, kernel, rows, vectors
-        self.left, self.right, self.out = writer.buffers
+        self.left, self.right, *_ = writer.buffers
         self.zero = writer.constant(kernel.dtype, 0)
 
     def write(self) -> None:
         """Tiles are numbered, columns slowest, and divided among the threads."""
         left, right, out = self.kernel.offsets
-        start = Places(I64(left), I64(right), I64(out))
+        start = Places(I64(left), I64(right), I64(out), I64(0))
         loops = self.kernel.outer
         columns, rows = (
             self._tiles(self.kernel.columns, self.width),
@@ -100,8 +102,8 @@ class _Tiles:
         return -(-loop.size // step)
 
     def _moved(self, places: Places, loop: Loop, counter: Any) -> Places:
-        strides = (loop.left, loop.right, loop.out)
-        return Places(*(map(self.w.offset, places, (counter,) * 3, strides)))
+        strides = (loop.left, loop.right, loop.out, int(loop is self.kernel.columns))
+        return Places(*(map(self.w.offset, places, (counter,) * 4, strides)))
 
     def _columns(self, places: Places, column: Any, row: Any) -> None:
         """The tile's columns, of which the last tile has fewer."""
@@ -149,12 +151,10 @@ class _Tiles:
     def _tile(self, tile: Tile, places: Places) -> None:
         zeros = [self.zero] * (tile.rows * tile.vectors)
         sums = self._inner(self.kernel.inner, places, tile, zeros)
-        out = self.w.address(self.out, places.out, I8, self.kernel.dtype.size)
+        finish = Finish(self.w, self.kernel, places)
         for index, total in enumerate(sums):
             row, vector = divmod(index, tile.vectors)
-            shift = row * self.kernel.rows.out + vector * self.w.lanes
-            mask = self._mask(tile, vector)
-            self.w.store_vector(total, out, I64(shift), self.kernel.dtype, mask)
+            finish.write(row, vector, total, self._mask(tile, vector))
 
     def _inner(
         self, loops: Sequence[Loop], places: Places, tile: Tile, sums: Sequence[Any]
@@ -186,3 +186,42 @@ class _Tiles:
     def _mask(self, tile: Tile, vector: int) -> Any:
         is_last = vector == tile.vectors - 1
         return self.w.mask(tile.last) if is_last and tile.last is not None else None
+
+
+class Finish:
+    """What happens to the totals of a tile: the body of the kernel, then its stores."""
+
+    def __init__(self, writer: Writer, kernel: Contraction, places: Places) -> None:
+        self.w, self.kernel, self.places = writer, kernel, places
+        self.known: dict[tuple[Any, int], Any] = {}  # loads that the rows share, by vector
+
+    def write(self, row: int, vector: int, total: Any, mask: Any) -> None:
+        across = vector * self.w.lanes
+        here = self.w.offset(self.places.out, I64(1), row * self.kernel.rows.out + across)
+        column = self.w.offset(self.places.column, I64(1), across)
+        values: list[Any] = []
+        for instruction in self.kernel.body:
+            if isinstance(instruction, Total):
+                values.append(total)
+            elif isinstance(instruction, Apply):
+                arguments = [values[i] for i in instruction.arguments]
+                values.append(emit(self.w, instruction, arguments))
+            else:
+                values.append(self._loaded(instruction, here, column, vector, mask))
+        for store in self.kernel.stores:
+            buffer = self.w.buffers[store.access.buffer]
+            self.w.store_vector(values[store.value], buffer, here, store.dtype, mask)
+
+    def _loaded(self, instruction: Any, here: Any, column: Any, vector: int, mask: Any) -> Any:
+        if isinstance(instruction, Number):
+            return self.w.stored_number(instruction.bytes, instruction.dtype)
+        buffer, dtype = self.w.buffers[instruction.access.buffer], instruction.dtype
+        if instruction.access.strides == (1, 0):
+            return self.w.load_vector(buffer, here, dtype, mask)
+        key = instruction, vector
+        if key not in self.known:
+            if instruction.access.strides == (0, 1):
+                self.known[key] = self.w.load_vector(buffer, column, dtype, mask)
+            else:
+                self.known[key] = self.w.splat(self.w.load(buffer, I64(0), dtype))
+        return self.known[key]

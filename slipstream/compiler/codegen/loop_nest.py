@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
 from llvmlite import ir
 
 from slipstream.compiler.codegen.reducers import combine, horizontal, identity
@@ -184,8 +183,7 @@ class _Nest:
 
     def _value(self, instruction: Any, places: dict[Access, Any], count: int | None) -> Any:
         if isinstance(instruction, Number):
-            number = np.frombuffer(instruction.bytes, instruction.dtype.numpy)[0]
-            return self.w.constant(instruction.dtype, number)
+            return self.w.stored_number(instruction.bytes, instruction.dtype)
         if isinstance(instruction, Apply):
             return emit(self.w, instruction, [self.values[i] for i in instruction.arguments])
         place, along = places[instruction.access], self._along(instruction.access)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import llvmlite.binding as llvm
+import numpy as np
 from llvmlite import ir
 
 from slipstream.ir.dtypes import DType
@@ -151,6 +152,10 @@ class Writer:
         kind = element_type(dtype)
         plain = float(value) if dtype.is_floating else int(value)
         return ir.Constant(self.vector(kind), [ir.Constant(kind, plain)] * self.lanes)
+
+    def stored_number(self, stored: bytes, dtype: DType) -> Any:
+        """A vector of one number, given by its bytes."""
+        return self.constant(dtype, np.frombuffer(stored, dtype.numpy)[0])
 
     def splat(self, scalar: Any) -> Any:
         """A vector of one scalar."""

@@ -6,7 +6,7 @@ batch) is a product and a sum in a loop nest.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -15,14 +15,19 @@ from slipstream.compiler.kernels import (
     Access,
     Apply,
     Contraction,
+    Instruction,
     Kernel,
     Load,
     Loop,
     LoopNest,
+    Number,
     Store,
+    Total,
 )
-from slipstream.compiler.views import View
+from slipstream.compiler.views import View, broadcast_strides, row_major
 from slipstream.ir.dtypes import DType
+from slipstream.ir.graph import Constant, Node, Value
+from slipstream.ir.types import Shape
 from slipstream.primitives.arithmetic import multiply
 from slipstream.primitives.reduction import sum_
 
@@ -166,3 +171,65 @@ def rearranged(product: Product, name: str) -> tuple[Product, View, Sequence[int
     loops = tuple(replace(n, **{name: strides.get(n, 0)}) for n in product.loops)
     source = View(old.root, old.offset, tuple(getattr(n, name) for n in own))
     return replace(product, loops=loops), source, [n.size for n in own]
+
+
+def walk_of(view: View, shape: Shape, out: Shape, columns: int) -> tuple[int, int] | None:
+    """How an array is read beside a contraction's result: strides over its places and columns.
+
+    (1, 0) where it lies as the result does, (0, 1) where it has a number a column, (0, 0) where it
+    is one number; None where it is none of these.
+    """
+    strides = broadcast_strides(view.strides, shape, out)
+    seen = [(n, step) for n, step in zip(out, strides, strict=True) if n > 1]
+    if not any(step for _, step in seen):
+        return (0, 0) if not view.offset else None
+    own = [step for n, step in zip(out, row_major(out), strict=True) if n > 1]
+    if view.offset:
+        return None
+    if [step for _, step in seen] == own:
+        return 1, 0
+    is_column = out[-1] == columns and seen[-1] == (columns, 1)
+    return (0, 1) if is_column and not any(step for _, step in seen[:-1]) else None
+
+
+def finished(
+    record: Contraction,
+    total: Value,
+    nodes: Sequence[Node],
+    stored: Sequence[Value],
+    view: Callable[[Value], View],
+) -> tuple[Contraction, tuple[Value, ...], frozenset[Value]]:
+    """The record with what follows the sum; the buffers after the operands; those read in step."""
+    buffers: dict[Value, int] = {}
+    body: list[Instruction] = [Total(record.dtype)]
+    known: dict[Value, int] = {total: 0}
+    walks: dict[Value, set[tuple[int, int]]] = {}
+
+    def read(value: Value) -> int:
+        if value in known:
+            return known[value]
+        seen = view(value)
+        if isinstance(seen.root, Constant) and seen.root.type.size == 1:
+            body.append(Number(seen.root.array.tobytes(), value.type.dtype))
+        else:
+            walk = walk_of(seen, value.type.shape, total.type.shape, record.columns.size)
+            assert walk is not None
+            walks.setdefault(seen.root, set()).add(walk)
+            number = buffers.setdefault(seen.root, 2 + len(buffers))
+            body.append(Load(Access(number, 0, walk), value.type.dtype))
+        known[value] = len(body) - 1
+        return known[value]
+
+    for node in nodes:
+        (out,) = node.outputs
+        arguments = tuple(map(read, node.inputs))
+        dtypes = tuple(v.type.dtype for v in node.inputs)
+        body.append(Apply(node.operation, arguments, dtypes, out.type.dtype))
+        known[out] = len(body) - 1
+    stores = []
+    for value in stored:
+        number = buffers.setdefault(value, 2 + len(buffers))
+        stores.append(Store(Access(number, 0, (1, 0)), known[value], value.type.dtype))
+    in_step = frozenset(v for v, seen in walks.items() if seen == {(1, 0)})
+    whole = replace(record, body=tuple(body), stores=tuple(stores))
+    return whole, tuple(buffers), in_step

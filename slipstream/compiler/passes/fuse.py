@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, field, replace
 
+from slipstream.compiler.kernels import Contraction
 from slipstream.compiler.operations import (
     is_contraction,
     is_filled,
@@ -17,13 +18,20 @@ from slipstream.compiler.operations import (
     is_reduction,
     is_view,
 )
-from slipstream.compiler.passes.contract import Product, rearranged, to_rearrange
+from slipstream.compiler.passes.contract import (
+    Product,
+    kernel,
+    rearranged,
+    to_rearrange,
+    walk_of,
+)
 from slipstream.compiler.passes.products import product_of
 from slipstream.compiler.views import View, view_of, whole
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.types import Shape, TensorType
-from slipstream.primitives.structure import identity
+from slipstream.primitives.structure import identity, iota
 
+MOST_FOLLOWERS = 16  # nodes in a contraction: their code is repeated for every vector of a tile
 MOST_NODES = 200  # in a group: more would not stay in registers
 
 
@@ -62,11 +70,13 @@ class Plan:
 
     def reads(self, group: Group) -> set[Value]:
         """The values a group finds in memory."""
+        made = set(group.values)
         if group.product is not None:
-            return {group.product.left.root, group.product.right.root}
+            operands = {group.product.left.root, group.product.right.root}
+            rest = group.nodes[1:]  # what follows in the same kernel
+            return operands | {self.view(v).root for n in rest for v in n.inputs} - made
         if group.source is not None:
             return {group.source.root}
-        made = set(group.values)
         return {self.view(v).root for node in group.nodes for v in node.inputs} - made
 
 
@@ -161,13 +171,35 @@ class _Fusion:
                 group = maker
 
     def _can_join(self, maker: Group, group: Group) -> bool:
-        if maker.kind != "nest" or maker.shape != group.shape:
+        if maker.kind == "product":
+            return self._can_follow(maker, group)
+        if group.kind != "nest" or maker.kind != "nest" or maker.shape != group.shape:
             return False
         if len(maker.nodes) + len(group.nodes) > MOST_NODES:
             return False
         if None not in (maker.axes, group.axes) and maker.axes != group.axes:
             return False
         return self._reads_own_elements(maker, group) and not self._waits(maker, group)
+
+    def _can_follow(self, maker: Group, group: Group) -> bool:
+        """Whether the totals of a contraction can go through a nest before they are stored."""
+        assert maker.product is not None
+        record, _ = kernel(maker.product)
+        shape = maker.nodes[0].outputs[0].type.shape
+        if not isinstance(record, Contraction) or group.kind != "nest" or group.axes is not None:
+            return False
+        if group.shape != shape or len(maker.nodes) + len(group.nodes) > MOST_FOLLOWERS:
+            return False
+        made = {v for node in (*maker.nodes, *group.nodes) for v in node.outputs}
+        for node in group.nodes:
+            if node.operation is iota:
+                return False
+            for value in node.inputs:
+                view = self.views.get(value) or whole(value)
+                walk = walk_of(view, value.type.shape, shape, record.columns.size)
+                if walk is None or (view.root in made and value not in made):
+                    return False
+        return not self._waits(maker, group)
 
     def _reads_own_elements(self, maker: Group, group: Group) -> bool:
         """Whether neither reads results of the other but element by element."""

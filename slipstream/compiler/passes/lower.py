@@ -17,7 +17,7 @@ from slipstream.compiler.kernels import (
     Store,
 )
 from slipstream.compiler.operations import is_reduction
-from slipstream.compiler.passes.contract import kernel
+from slipstream.compiler.passes.contract import Product, finished, kernel
 from slipstream.compiler.passes.fuse import Group, Plan
 from slipstream.compiler.passes.lay import Call, laid
 from slipstream.compiler.views import View, broadcast_strides, row_major
@@ -37,11 +37,20 @@ class Lowered(NamedTuple):
 def lower(plan: Plan, group: Group, stored: Sequence[Value]) -> Lowered:
     """The kernels of a group that put these values in memory."""
     if group.product is not None:
-        record, (left, right) = kernel(group.product)
-        return Lowered(((record, (left.root, right.root, *stored)),))
+        return _product(plan, group, group.product, stored)
     if group.kind == "lay":
         return Lowered(laid(plan, group.nodes[0]))
     return _Lowering(plan, group).run(stored)
+
+
+def _product(plan: Plan, group: Group, product: Product, stored: Sequence[Value]) -> Lowered:
+    record, (left, right) = kernel(product)
+    operands = left.root, right.root
+    if isinstance(record, LoopNest):
+        return Lowered(((record, (*operands, *stored)),))
+    node, *rest = group.nodes
+    whole, buffers, in_step = finished(record, node.outputs[0], rest, stored, plan.view)
+    return Lowered(((whole, (*operands, *buffers)),), in_step - {*operands})
 
 
 class _Lowering:
