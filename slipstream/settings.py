@@ -9,7 +9,7 @@ SWITCHES: dict[str, str] = {
     "SLIPSTREAM_DATA": "folder with one sub-folder a data set, looked in before the cache",
     "SLIPSTREAM_HOME": "folder for downloads, data sets and compiled code (default ~/.slipstream)",
     "SLIPSTREAM_THREADS": "how many threads a compiled program uses (default: every core)",
-    "SLIPSTREAM_EXECUTOR": "which executor runs programs: native or reference",
+    "SLIPSTREAM_EXECUTOR": "which executor runs programs: native (the default) or reference",
     "SLIPSTREAM_TARGET": "instruction set compiled for: native, x86-64-v2, x86-64-v3, x86-64-v4",
     "SLIPSTREAM_DEBUG": "1 checks every compiled program's buffers and bounds",
 }

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -10,6 +14,11 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parent))
 
 import standins
+
+if "SLIPSTREAM_HOME" not in os.environ:  # the processes that share the tests inherit it
+    HOME = tempfile.mkdtemp(prefix="slipstream-tests-")
+    os.environ["SLIPSTREAM_HOME"] = HOME
+    atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 REAL_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 

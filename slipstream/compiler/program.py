@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.compiler.codegen.emit import ModuleWriter
+from slipstream.compiler.code import cached
+from slipstream.compiler.codegen.emit import ModuleWriter, Segment
 from slipstream.compiler.codegen.machine import Machine
-from slipstream.compiler.kernels import is_shared
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.meet import Region, barriers
 from slipstream.compiler.passes.place import ALIGNMENT
@@ -35,6 +35,14 @@ def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Loaded:
     input i: that array is written and returned. It must be contiguous, and nobody else's.
     """
     return Program(schedule(graph, in_place), in_place)
+
+
+def written(segments: Sequence[Segment]) -> Any:
+    """The module of these segments."""
+    writer = ModuleWriter(target())
+    for segment in segments:
+        writer.segment(segment)
+    return writer.module
 
 
 class Frame:
@@ -88,25 +96,26 @@ class Program:
 
     def _runs(self) -> list[Callable[[Frame], None]]:
         """The steps as functions of a frame: kernels that follow each other are one."""
-        writer = ModuleWriter(target())
         found: list[Any] = []
+        segments: list[Segment] = []
         for native, steps in groupby(self.planned.steps, lambda s: isinstance(s, KernelStep)):
             if native:
-                found.append(self._segment(writer, [call for s in steps for call in s.calls]))
+                segments.append(self._segment([call for s in steps for call in s.calls]))
+                found.append(f"segment{len(segments) - 1}")
             else:
                 found += [_Call(s.node, self) for s in steps]
-        if not writer.segments:
+        if not segments:
             return found
-        self.machine = Machine(writer.module, writer.target)
-        addresses = map(self.machine.engine.get_function_address, writer.segments)
-        native_code = dict(zip(writer.segments, addresses, strict=True))
-        return [_Segment(native_code[f[0]], f[1]) if isinstance(f, tuple) else f for f in found]
+        chosen = target()
+        self.machine = Machine(cached(repr(segments), chosen, lambda: written(segments)), chosen)
+        shared = {f"segment{i}": segment.is_shared for i, segment in enumerate(segments)}
+        return [
+            _Segment(self.machine.address(f), shared[f]) if isinstance(f, str) else f for f in found
+        ]
 
-    def _segment(self, writer: ModuleWriter, calls: list[Call]) -> tuple[str, bool]:
-        """The name of the segment, and whether it has work for many threads."""
-        entries = [(kernel, [self._slot(v) for v in values]) for kernel, values in calls]
-        name = writer.segment(entries, barriers(calls, self._region))
-        return name, any(is_shared(kernel) for kernel, _ in calls)
+    def _segment(self, calls: list[Call]) -> Segment:
+        entries = tuple((kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls)
+        return Segment(entries, tuple(sorted(barriers(calls, self._region))))
 
     def _region(self, value: Value) -> Region:
         offset = self.planned.places.arena.get(value)

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from slipstream import settings
+from slipstream.compiler.code import cached
 from slipstream.compiler.codegen.machine import Machine
 from slipstream.compiler.codegen.team import LINE, TeamWriter, Word
 from slipstream.compiler.target import target
@@ -29,8 +30,9 @@ class _Native:
 
     def __init__(self) -> None:
         chosen = target()
-        self.machine = Machine(TeamWriter(chosen).write(), chosen)
-        address = self.machine.engine.get_function_address
+        code = cached("team", chosen, lambda: TeamWriter(chosen).write())
+        self.machine = Machine(code, chosen)
+        address = self.machine.address
         pointer, word = ctypes.c_void_p, ctypes.c_int64
         self.barrier = address("barrier")
         self.run = ctypes.CFUNCTYPE(None, pointer, word, pointer)(address("run"))

@@ -33,7 +33,7 @@ EXECUTORS: dict[str, Executor] = {"reference": ReferenceExecutor()}
 
 def executor() -> Executor:
     """The executor that `SLIPSTREAM_EXECUTOR` names; ValueError if there is none such."""
-    name = settings.read("SLIPSTREAM_EXECUTOR", "reference")
+    name = settings.read("SLIPSTREAM_EXECUTOR", "native")
     if name not in NAMES:
         raise ValueError(f"SLIPSTREAM_EXECUTOR={name} is no executor; they are {[*NAMES]}")
     if name not in EXECUTORS:

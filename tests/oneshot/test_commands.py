@@ -136,7 +136,7 @@ def test_info(capsys, monkeypatch):
     assert main(["info"]) == 0
     printed = capsys.readouterr().out
     assert printed.startswith(f"slipstream {slipstream.__version__}\n")
-    for text in ("processor", "threads    3", "executor   reference", "SLIPSTREAM_THREADS=3"):
+    for text in ("processor", "threads    3", "executor   native", "SLIPSTREAM_THREADS=3"):
         assert text in printed
 
 

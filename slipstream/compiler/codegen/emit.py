@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from llvmlite import ir
@@ -15,6 +16,22 @@ from slipstream.compiler.kernels import Kernel, LoopNest, is_shared
 from slipstream.compiler.target import Target
 
 POINTER = 8  # bytes of an address in a table of buffers
+
+
+@dataclass(frozen=True)
+class Segment:
+    """Kernels in a row, each with the numbers of its buffers in the table.
+
+    Before the calls in `barriers` all threads wait for each other.
+    """
+
+    calls: tuple[tuple[Kernel, tuple[int, ...]], ...]
+    barriers: tuple[int, ...]
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether there is work for many threads."""
+        return any(is_shared(kernel) for kernel, _ in self.calls)
 
 
 class ModuleWriter:
@@ -34,21 +51,20 @@ class ModuleWriter:
             self.kernels[record] = write(self.module, name, record, self.target)
         return self.kernels[record]
 
-    def segment(self, calls: Sequence[tuple[Kernel, Sequence[int]]], barriers: Set[int]) -> str:
+    def segment(self, segment: Segment) -> str:
         """A function that takes a table of addresses and calls kernels on entries of it.
 
-        Before the calls in `barriers` all threads wait for each other. Small kernels are the
-        work of thread 0 alone.
+        Small kernels are the work of thread 0 alone.
         """
-        functions = [(self.kernel(record), record, entries) for record, entries in calls]
         name = f"segment{len(self.segments)}"
+        functions = [self.kernel(record) for record, _ in segment.calls]
         function = ir.Function(self.module, SEGMENT, name)
         self.b = ir.IRBuilder(function.append_basic_block())
         self.table, self.number, self.threads, self.team = function.args
-        for index, (kernel, record, entries) in enumerate(functions):
-            if index in barriers:
+        for index, (record, entries) in enumerate(segment.calls):
+            if index in segment.barriers:
                 self._barrier()
-            self._call(kernel, record, entries)
+            self._call(functions[index], record, entries)
         self.b.ret_void()
         self.segments.append(name)
         return name

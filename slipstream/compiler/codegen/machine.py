@@ -1,4 +1,4 @@
-"""LLVM's part: from the text of a module to functions that can be called."""
+"""LLVM's part: from a module to object code, and from object code to addresses of functions."""
 
 from __future__ import annotations
 
@@ -24,14 +24,24 @@ def optimise(module: Any, machine: Any) -> None:
             manager.run(function, builder)
 
 
+def object_code(module: ir.Module, target: Target) -> bytes:
+    """A module as an object file."""
+    machine = target.machine()
+    module.triple = target.triple
+    module.data_layout = str(machine.target_data)
+    parsed = llvm.parse_assembly(str(module))
+    optimise(parsed, machine)
+    return bytes(machine.emit_object(parsed))
+
+
 class Machine:
     """Machine code in memory, which lives as long as this object."""
 
-    def __init__(self, module: ir.Module, target: Target) -> None:
-        machine = target.machine()
-        module.triple = target.triple
-        module.data_layout = str(machine.target_data)
-        parsed = llvm.parse_assembly(str(module))
-        optimise(parsed, machine)
-        self.engine = llvm.create_mcjit_compiler(parsed, machine)
+    def __init__(self, code: bytes, target: Target) -> None:
+        self.engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), target.machine())
+        self.engine.add_object_file(llvm.ObjectFileRef.from_data(code))
         self.engine.finalize_object()
+
+    def address(self, name: str) -> int:
+        """Where a function lies."""
+        return int(self.engine.get_function_address(name))
