@@ -12,6 +12,7 @@ import numpy as np
 from slipstream.compiler.code import cached
 from slipstream.compiler.codegen.emit import ModuleWriter, Segment
 from slipstream.compiler.codegen.machine import Machine
+from slipstream.compiler.loop import Loop
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.meet import Region, barriers
 from slipstream.compiler.passes.place import ALIGNMENT
@@ -21,6 +22,7 @@ from slipstream.compiler.threads import team
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
+from slipstream.primitives.loops import scan
 
 Loaded = Callable[[Sequence[Array]], Sequence[Array]]
 SEGMENT = ctypes.CFUNCTYPE(
@@ -74,7 +76,7 @@ class Program:
         self.planned, self.in_place = planned, tuple(in_place)
         self.slots: dict[Value, int] = {}
         self.fresh = self._fresh_outputs()
-        self.runs = self._runs()
+        self.runs = self._made_runs()
         self.inputs = [self._slot(v) for v in planned.graph.inputs]
         self.outputs = [self._slot(v) for v in planned.graph.outputs]
         self.constants = [(s, v) for v, s in self.slots.items() if isinstance(v, Constant)]
@@ -94,7 +96,7 @@ class Program:
         fresh = [v for v in outputs if v in native and v not in places.written]
         return [(self._slot(v), v.type) for v in fresh]
 
-    def _runs(self) -> list[Callable[[Frame], None]]:
+    def _made_runs(self) -> list[Callable[[Frame], None]]:
         """The steps as functions of a frame: kernels that follow each other are one."""
         found: list[Any] = []
         segments: list[Segment] = []
@@ -103,7 +105,7 @@ class Program:
                 segments.append(self._segment([call for s in steps for call in s.calls]))
                 found.append(f"segment{len(segments) - 1}")
             else:
-                found += [_Call(s.node, self) for s in steps]
+                found += [self._called(s.node) for s in steps]
         if not segments:
             return found
         chosen = target()
@@ -112,6 +114,14 @@ class Program:
         return [
             _Segment(self.machine.address(f), shared[f]) if isinstance(f, str) else f for f in found
         ]
+
+    def _called(self, node: Node) -> Callable[[Frame], None]:
+        """A scan whose body is all kernels runs it step by step; NumPy does every other node."""
+        if node.operation is scan:
+            body = Program(schedule(node.params["body"], ()), ())
+            if all(isinstance(run, (_Segment, _Loop)) for run in body.runs):
+                return _Loop(node, body, self)
+        return _Call(node, self)
 
     def _segment(self, calls: list[Call]) -> Segment:
         entries = tuple((kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls)
@@ -126,10 +136,7 @@ class Program:
     # running
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
-        try:
-            frame = self.frames.pop()
-        except IndexError:
-            frame = self._frame()
+        frame = self.frame()
         for slot, array in zip(self.inputs, arrays, strict=True):
             frame.put(slot, _ready(array))
         for slot, type in self.fresh:
@@ -138,8 +145,15 @@ class Program:
             for run in self.runs:
                 run(frame)
         results = self._results(frame, arrays)
-        self._release(frame)
+        self.release(frame)
         return results
+
+    def frame(self) -> Frame:
+        """A frame that nobody uses; `release` gives it back."""
+        try:
+            return self.frames.pop()
+        except IndexError:
+            return self._frame()
 
     def _frame(self) -> Frame:
         places = self.planned.places
@@ -162,7 +176,7 @@ class Program:
             results[j] = arrays[i]
         return results
 
-    def _release(self, frame: Frame) -> None:
+    def release(self, frame: Frame) -> None:
         """Forget the caller's arrays, and keep the frame for the next call."""
         for slot in (*self.inputs, *(slot for slot, _ in self.fresh)):
             frame.arrays[slot] = None
@@ -190,8 +204,8 @@ class _Segment:
         self.function(frame.address, 0, 1, None)
 
 
-class _Call:
-    """A node's NumPy meaning on what lies in the slots."""
+class _Node:
+    """A node between segments: where its inputs and outputs are."""
 
     def __init__(self, node: Node, program: Program) -> None:
         self.node = node
@@ -204,11 +218,41 @@ class _Call:
         ]
         self.outputs = [program._slot(v) for v in node.outputs]
 
-    def __call__(self, frame: Frame) -> None:
-        inputs = []
+    def inputs(self, frame: Frame) -> list[Array]:
+        """Its inputs, which must not be written."""
+        found = []
         for slot, seen in zip(self.slots, self.views, strict=True):
             array = frame.arrays[slot]
-            inputs.append(array if seen is None else _seen(array, *seen))
+            found.append(array if seen is None else _seen(array, *seen))
+        return found
+
+
+class _Loop(_Node):
+    """A scan with a compiled body. What stays inside the program is written in place each call."""
+
+    def __init__(self, node: Node, body: Program, program: Program) -> None:
+        super().__init__(node, program)
+        self.loop = Loop(node, body)
+        self.types = [v.type for v in node.outputs]
+        self.leaves = [v in program.planned.graph.outputs for v in node.outputs]
+
+    def __call__(self, frame: Frame) -> None:
+        inputs = [_ready(array) for array in self.inputs(frame)]
+        outputs = []
+        for slot, kind, leaves in zip(self.outputs, self.types, self.leaves, strict=True):
+            known = frame.arrays[slot]
+            if known is None or leaves:
+                known = np.empty(kind.shape, kind.dtype.numpy)
+                frame.put(slot, known)
+            outputs.append(known)
+        self.loop.run(inputs, outputs)
+
+
+class _Call(_Node):
+    """A node's NumPy meaning on what lies in the slots."""
+
+    def __call__(self, frame: Frame) -> None:
+        inputs = self.inputs(frame)
         if self.node.operation.effect:  # what acts on the world may keep what it is given
             inputs = [array.copy() for array in inputs]
         try:
