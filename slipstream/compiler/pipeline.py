@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from slipstream.compiler.passes.expand import expand, separate
 from slipstream.compiler.passes.fuse import Plan, fuse, stored_values
+from slipstream.compiler.passes.hoist import hoist
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.lower import lower
 from slipstream.compiler.passes.place import Places, Step, place
@@ -16,6 +17,7 @@ from slipstream.ir.verifier import verify
 # name, pass, what holds after it; the verifier runs after each
 PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
     ("expand", expand, "what has no code of its own, but an expansion that has, is expanded"),
+    ("hoist", hoist, "what all steps of a loop add up is one operation after it"),
     ("separate", separate, "each output is made by a node, and by no other output's"),
 )
 

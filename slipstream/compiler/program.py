@@ -119,7 +119,7 @@ class Program:
         """A scan whose body is all kernels runs it step by step; NumPy does every other node."""
         if node.operation is scan:
             body = Program(schedule(node.params["body"], ()), ())
-            if all(isinstance(run, (_Segment, _Loop)) for run in body.runs):
+            if all(isinstance(run, _Segment) for run in body.runs):
                 return _Loop(node, body, self)
         return _Call(node, self)
 

@@ -1,0 +1,87 @@
+"""Loops: compiled bodies, and what leaves them."""
+
+import numpy as np
+import pytest
+from comparison import check, types_of
+
+from slipstream.compiler.passes.hoist import hoist
+from slipstream.compiler.pipeline import schedule
+from slipstream.primitives import REGISTRY
+from slipstream.primitives.loops import scan
+from slipstream.primitives.tracing import trace
+
+ROWS = {"x_labels": (0, 1), "y_labels": (1, 2), "out_labels": (0, 2)}
+TURNED = {"x_labels": (0, 1), "y_labels": (2, 1), "out_labels": (0, 2)}
+OVER_ROWS = {"x_labels": (0, 1), "y_labels": (0, 2), "out_labels": (1, 2)}
+
+
+def loop(length, reverse):
+    """A recurrence that adds up an outer product and a sum, and its arguments."""
+    random = np.random.default_rng(length)
+    shapes = [(6, 5), (5, 7), (7,), (length, 6, 7), (5, 5)]
+    arrays = [random.normal(size=shape).astype(np.float32) for shape in shapes]
+    state, product, total, xs, w = types_of(arrays)
+
+    def step(h, outer, added, x, w):
+        new = REGISTRY["tanh"](REGISTRY["contract"](h, w, **TURNED))
+        outer = outer + REGISTRY["contract"](new, x, **OVER_ROWS)
+        return new, outer, added + REGISTRY["sum"](x, axes=(0,)), new
+
+    body = trace(step, [state, product, total, xs.with_shape((6, 7)), w], "body")
+    params = {"length": length, "carry": 3, "xs": 1, "reverse": reverse, "body": body}
+    return trace(lambda *v: scan(*v, **params), types_of(arrays), "loop"), arrays
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 7])
+def test_loops_are_their_meaning(length, reverse):
+    check(*loop(length, reverse))
+
+
+def test_what_is_only_added_up_leaves_the_loop():
+    graph, _ = loop(7, False)
+    (inside,) = [n for n in hoist(graph).nodes if n.operation is scan]
+    assert inside.params["carry"] == 1
+    names = [n.operation.name for n in inside.params["body"].nodes]
+    assert sorted(names) == ["contract", "tanh"]
+
+
+def test_what_the_step_reads_stays():
+    x = np.ones((4, 3), np.float32)
+
+    def step(total, x):
+        total = total + REGISTRY["sum"](REGISTRY["reshape"](x, shape=(1, 3)), axes=(0,))
+        return total, total * 2
+
+    (row,) = types_of([x[0]])
+    body = trace(step, [row, row], "body")
+    params = {"length": 4, "carry": 1, "xs": 1, "reverse": False, "body": body}
+    arrays = [np.zeros(3, np.float32), x]
+    graph = trace(lambda *v: scan(*v, **params), types_of(arrays), "loop")
+    (inside,) = [n for n in hoist(graph).nodes if n.operation is scan]
+    assert inside.params["carry"] == 1
+    check(graph, arrays)
+
+
+def test_a_loop_within_a_loop():
+    random = np.random.default_rng(0)
+    arrays = [random.normal(size=s).astype(np.float32) for s in ((3,), (4, 5, 3))]
+    state, xs = types_of(arrays)
+    element = xs.with_shape((3,))
+
+    def add_up(h, x):
+        new = REGISTRY["tanh"](h + x)
+        return new, new
+
+    inner = trace(add_up, [state, element], "inner")
+    few = {"length": 5, "carry": 1, "xs": 1, "reverse": False, "body": inner}
+    outer = trace(lambda h, x: scan(h, x, **few), [state, xs.with_shape((5, 3))], "outer")
+    params = {"length": 4, "carry": 1, "xs": 1, "reverse": True, "body": outer}
+    check(trace(lambda *v: scan(*v, **params), types_of(arrays), "loop"), arrays)
+
+
+def test_the_body_of_a_recurrence_needs_no_call():
+    graph, _ = loop(7, False)
+    (inside,) = [n for n in hoist(graph).nodes if n.operation is scan]
+    kinds = {type(step).__name__ for step in schedule(inside.params["body"], ()).steps}
+    assert kinds == {"KernelStep"}
