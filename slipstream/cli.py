@@ -9,6 +9,7 @@ import argparse
 import os
 import platform
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ import numpy as np
 
 import slipstream
 from slipstream import settings
+from slipstream.compiler.coverage import coverage
 from slipstream.errors import OpError
 from slipstream.oneshot.commands import add_commands
 from slipstream.runtime.executor import NAMES, executor
@@ -57,8 +59,22 @@ def parser() -> argparse.ArgumentParser:
     add_commands(commands.add_parser("oneshot", help=oneshot, description=oneshot))
     text = "version, processor, threads and switches"
     info = commands.add_parser("info", help=text, description=text)
-    info.set_defaults(run=lambda parsed: print("\n".join(info_lines())))
+    info.add_argument("--ops", action="store_true", help="how each operation is compiled")
+    info.set_defaults(run=_info)
     return made
+
+
+def _info(parsed: argparse.Namespace) -> None:
+    print("\n".join(operation_lines() if parsed.ops else info_lines()))
+
+
+def operation_lines() -> list[str]:
+    """How each operation runs in a compiled program, and how many in which way."""
+    rows = list(coverage())
+    width = max(len(name) for name, _, _ in rows)
+    lines = [f"{name:{width}}  {family:14}  {how}" for name, family, how in rows]
+    counts = Counter(how for _, _, how in rows)
+    return [*lines, ", ".join(f"{count} {how}" for how, count in counts.most_common())]
 
 
 def info_lines() -> list[str]:

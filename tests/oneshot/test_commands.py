@@ -140,6 +140,14 @@ def test_info(capsys, monkeypatch):
         assert text in printed
 
 
+def test_info_of_operations(capsys):
+    assert main(["info", "--ops"]) == 0
+    how = {line.split()[0]: line.split()[-1] for line in capsys.readouterr().out.splitlines()}
+    assert (how["add"], how["contract"], how["concat"]) == ("native", "native", "native")
+    assert (how["window_max"], how["argmax"], how["random_bits"]) == ("expanded",) * 3
+    assert (how["svd"], how["py_function"]) == ("call-out", "call-out")
+
+
 def test_it_runs_as_a_module():
     command = [sys.executable, "-m", "slipstream", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
