@@ -16,6 +16,7 @@ from slipstream.primitives.base import LEVEL
 
 P = ParamSpec("P")
 R = TypeVar("R")
+OPERATIONS: set[Callable[..., object]] = set()  # every public operation
 
 
 def operation(function: Callable[P, R]) -> Callable[P, R]:
@@ -28,6 +29,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
         except (OpError, ValueError, TypeError) as error:
             raise shortened(error) from error.__cause__
 
+    OPERATIONS.add(called)
     return called
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import slipstream as tf
+from slipstream.keras.layers.operation import OperationLayer
 
 keras, layers = tf.keras, tf.keras.layers
 
@@ -192,3 +193,12 @@ def test_models_as_json():
     again.set_weights(model.get_weights())
     x = np.ones((2, 4, 3), np.float32)
     np.testing.assert_array_equal(again([x[0], x[1]]), model([x[0], x[1]]))
+
+
+@pytest.mark.parametrize(
+    "name", ["arithmetic.np", "control.trace", "primitive.none", "nowhere.add", "errors.message"]
+)
+def test_a_file_names_operations_and_nothing_else(name):
+    with pytest.raises(ValueError, match="Unknown operation"):
+        OperationLayer(name)
+    assert OperationLayer("arithmetic.add")(tf.constant(1), tf.constant(2)).numpy() == 3

@@ -12,6 +12,7 @@ from slipstream.ops import arithmetic, comparison
 from slipstream.ops.indexing import getitem
 from slipstream.ops.linear import matmul
 from slipstream.primitives.base import REGISTRY, Primitive
+from slipstream.runtime.dispatch import OPERATIONS
 
 OPERATORS: dict[str, Any] = {
     "add": arithmetic.add,
@@ -73,14 +74,17 @@ def name_of_function(function: Any) -> str:
 
 
 def function_named(name: str) -> Any:
-    """The operation of such a name. ValueError if there is none."""
+    """The operation of such a name. ValueError if there is none: a file names nothing else."""
     module, _, function = name.partition(".")
     if module == "primitive" and function in REGISTRY:
         return REGISTRY[function]
     try:
-        return getattr(importlib.import_module(OPERATIONS_PACKAGE + module), function)
+        found = getattr(importlib.import_module(OPERATIONS_PACKAGE + module), function)
     except (ModuleNotFoundError, AttributeError):
-        raise ValueError(f"Unknown operation {name!r} in the configuration of a model") from None
+        found = None
+    if not callable(found) or found not in OPERATIONS:
+        raise ValueError(f"Unknown operation {name!r} in the configuration of a model")
+    return found
 
 
 def operation_layer(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
