@@ -101,7 +101,7 @@ def chosen(product: Product) -> Choice | None:
 
 def _as_rows(loop: Loop) -> tuple[int, int]:
     """Enough rows to keep the multipliers busy; among such loops, rows that lie near each other."""
-    return min(loop.size, ENOUGH_ROWS), -abs(loop.left)
+    return min(loop.size, ENOUGH_ROWS), -abs(loop.left) - abs(loop.out)
 
 
 def contraction(product: Product, choice: Choice) -> Contraction:
