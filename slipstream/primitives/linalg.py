@@ -62,7 +62,7 @@ def _solve_rule(a: TensorType, b: TensorType, *, adjoint: bool) -> TensorType:
 
 
 def _conjugate_transpose(a: Array) -> Array:
-    return np.conj(np.swapaxes(a, -1, -2))
+    return np.asarray(np.conj(np.swapaxes(a, -1, -2)))
 
 
 def _solve(a: Array, b: Array, *, adjoint: bool) -> Array:
