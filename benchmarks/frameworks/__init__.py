@@ -1,0 +1,1 @@
+"""The workloads' programs, one module a way of writing them."""
