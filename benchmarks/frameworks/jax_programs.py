@@ -1,6 +1,6 @@
 """The workloads in plain JAX: one jitted step of training, Adam written out, a plain loop.
 
-    python -m frameworks.jax_programs raw mlp
+python -m frameworks.jax_programs raw mlp
 """
 
 from __future__ import annotations
@@ -9,10 +9,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from frameworks.jax_models import MAKE, Weights
-from frameworks.measure import Program, batches, data, main
 from jax import Array
 from workloads import MATMUL, PREDICT, Workload, inputs, square_matrices
+
+from frameworks.jax_models import MAKE, Weights
+from frameworks.measure import Program, batches, data, main
 
 RATE, BETA_1, BETA_2, EPSILON = 1e-3, 0.9, 0.999, 1e-7
 

@@ -1,8 +1,8 @@
 """One Keras program a workload: for Slipstream's own Keras, and Keras on TensorFlow and on JAX.
 
-    python -m frameworks.keras_programs slipstream mlp
-    python -m frameworks.keras_programs tensorflow mlp
-    python -m frameworks.keras_programs jax mlp
+python -m frameworks.keras_programs slipstream mlp
+python -m frameworks.keras_programs tensorflow mlp
+python -m frameworks.keras_programs jax mlp
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import os
 from importlib import import_module
 from typing import Any
 
-from frameworks.measure import Program, data, main
 from workloads import MATMUL, PREDICT, ROWS, Workload, inputs, square_matrices
+
+from frameworks.measure import Program, data, main
 
 
 def mlp(keras: Any, layers: Any, work: Workload) -> Any:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
-from workloads import MATMUL, WORKLOADS, Array, Workload, inputs, targets
+from workloads import WORKLOADS, Array, Workload, inputs, targets
 
 Action = Callable[[], object]
 
@@ -89,6 +89,3 @@ def main(prepare: Prepare, version: Callable[[str], str]) -> None:
         found = {"error": f"{type(problem).__name__}: {first_line}"}
     found["peak_mb"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     print(json.dumps(found), flush=True)
-
-
-__all__ = ["MATMUL", "Program", "Workload", "batches", "data", "main"]

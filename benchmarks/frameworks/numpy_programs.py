@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from frameworks.measure import Program, Workload, main
-from workloads import square_matrices
+from workloads import Workload, square_matrices
+
+from frameworks.measure import Program, main
 
 
 def prepare(_: str, work: Workload) -> Program:

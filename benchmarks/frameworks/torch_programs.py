@@ -11,11 +11,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from frameworks.measure import Program, batches, data, main
-from frameworks.torch_models import MAKE
 from torch import Tensor, nn
 from workloads import MATMUL, PREDICT, Array, Workload, inputs, square_matrices
 
+from frameworks.measure import Program, batches, data, main
+from frameworks.torch_models import MAKE
 
 LOSSES = {
     "classes": nn.CrossEntropyLoss,
