@@ -35,7 +35,12 @@ class Framework:
     name: str
 
     def does(self, work: Workload) -> bool:
-        """NumPy only multiplies; a product has nothing to do with Keras on JAX, which is JAX."""
+        """NumPy only multiplies; a product has nothing to do with Keras on JAX, which is JAX.
+
+        Adam that leaves unused rows alone is in PyTorch and here.
+        """
+        if work.lazy:
+            return self.name in ("slipstream", "eager")
         if self.programs == "numpy_programs":
             return work.kind == MATMUL
         return self.name != "jax" or work.kind != MATMUL

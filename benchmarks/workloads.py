@@ -28,6 +28,7 @@ class Workload:
     target: str = "classes"  # or "binary", or "input": the model gives back what it was given
     first: int = 0  # multiply-adds a sample in layers that read the input: no gradient by it
     rest: int = 0  # multiply-adds a sample in every other layer
+    lazy: bool = False  # of tables, the optimizer steps only the rows that the batch used
     note: str = field(default="", compare=False)
 
     @property
@@ -72,6 +73,8 @@ WORKLOADS: dict[str, Workload] = {
         note="two blocks, 64 tokens of width 128, 4 heads, inner width 512"),
     "embeddings": Workload("embeddings", 256, (), 100, inputs=2, target="binary",
         note="100,000 and 50,000 rows x 32, dense 64, 1"),
+    "embeddings-lazy": Workload("embeddings", 256, (), 100, inputs=2, target="binary", lazy=True,
+        note="the same, and the optimizer leaves unused rows alone"),
     "matmul-1024": Workload("matmul", 1, (1024, 1024), 40, MATMUL, note="1024 square"),
     "matmul-2048": Workload("matmul", 1, (2048, 2048), 10, MATMUL, note="2048 square"),
     "predict-mlp": Workload("mlp", 1, (784,), 200, PREDICT, note="one sample"),

@@ -100,7 +100,8 @@ def training(keras: Any, work: Workload) -> Program:
         "input": keras.losses.MeanSquaredError,
     }
     model = MAKE[work.model](keras, keras.layers, work)
-    model.compile(keras.optimizers.Adam(), losses[work.target]())
+    adam = keras.optimizers.LazyAdam if work.lazy else keras.optimizers.Adam
+    model.compile(adam(), losses[work.target]())
     given, wanted = data(work)
 
     def fit(samples: int | None = None) -> None:

@@ -30,18 +30,31 @@ def tensor(array: Array) -> Tensor:
     return made.permute(0, 3, 1, 2) if made.ndim == 4 else made
 
 
+def optimizers(model: nn.Module, lazy: bool) -> list[torch.optim.Optimizer]:
+    """Adam; where it is lazy, its sparse kind for the tables of embeddings."""
+    tables = [m for m in model.modules() if lazy and isinstance(m, nn.Embedding)]
+    for table in tables:
+        table.sparse = True
+    rows = [table.weight for table in tables]
+    rest = [p for p in model.parameters() if all(p is not row for row in rows)]
+    found: list[torch.optim.Optimizer] = [torch.optim.Adam(rest, fused=True)]
+    return [*found, torch.optim.SparseAdam(rows)] if rows else found
+
+
 def training(compiled: Any, work: Workload) -> Program:
     model = MAKE[work.model]().to(memory_format=torch.channels_last)
-    optimizer, loss = torch.optim.Adam(model.parameters(), fused=True), LOSSES[work.target]()
+    steppers, loss = optimizers(model, work.lazy), LOSSES[work.target]()
     arrays, wanted = data(work)
     given, y = [tensor(array) for array in arrays], tensor(wanted)
     forward = compiled(lambda xs, y: loss(model(*xs), y))
 
     def step(chosen: Array) -> None:
         index = torch.from_numpy(chosen)
-        optimizer.zero_grad()
+        for stepper in steppers:
+            stepper.zero_grad()
         forward([x[index] for x in given], y[index]).backward()
-        optimizer.step()
+        for stepper in steppers:
+            stepper.step()
 
     def epoch() -> None:
         for chosen in batches(work):

@@ -127,7 +127,51 @@ class Contraction:
         return 1 + max([*loads, *(s.access.buffer for s in self.stores)])
 
 
-Kernel = LoopNest | Contraction
+@dataclass(frozen=True)
+class Picked:
+    """Rows that integers name: buffers are the indices, the rows given, and the rows written.
+
+    `gather`: out[b, o, i] = x[b, o, indices[b, i]]. `add` and `put`: out[indices[i]] takes x[i], in
+    the order of i. The indices are within bounds: a `Bounds` has run before.
+    """
+
+    how: str
+    batch: int
+    outer: int
+    count: int  # indices, of each batch
+    rows: int  # of the table
+    width: int  # elements of a row
+    index: DType
+    dtype: DType
+    buffers = 3
+
+
+@dataclass(frozen=True)
+class LastPlaces:
+    """For each index the last place of an equal one: buffers are indices, a place an index that
+    need not hold anything, and the result in int32.
+    """
+
+    count: int
+    index: DType
+    buffers = 3
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """Whether all indices are in [0, limit); if not, `number` is put in the second buffer.
+
+    Every thread looks at all of them, so that all know, and leave the program together.
+    """
+
+    count: int
+    limit: int
+    index: DType
+    number: int
+    buffers = 2
+
+
+Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds
 
 WORTH_SHARING = 100_000  # scalar operations: below it, threads would wait longer than they work
 
@@ -136,17 +180,34 @@ def work(kernel: Kernel) -> int:
     """About how many scalar operations a kernel is."""
     if isinstance(kernel, LoopNest):
         return math.prod(kernel.shape) * (2 * len(kernel.body) + len(kernel.stores))
+    if isinstance(kernel, Picked):
+        return 4 * kernel.batch * kernel.outer * kernel.count * kernel.width
+    if isinstance(kernel, Bounds | LastPlaces):
+        return 2 * kernel.count
     loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
     return 2 * math.prod(loop.size for loop in loops) // 16  # many at once
 
 
 def is_shared(kernel: Kernel) -> bool:
     """Whether all threads work on a kernel; else thread 0 does it alone."""
-    return work(kernel) >= WORTH_SHARING and not (
-        isinstance(kernel, LoopNest) and all(kernel.reduced)
-    )
+    if work(kernel) < WORTH_SHARING or isinstance(kernel, Bounds | LastPlaces):
+        return False
+    if isinstance(kernel, Picked):
+        return kernel.how == "gather"
+    return not (isinstance(kernel, LoopNest) and all(kernel.reduced))
+
+
+def is_for_all(kernel: Kernel) -> bool:
+    """Whether all threads run it: what they share, or what each must know."""
+    return is_shared(kernel) or isinstance(kernel, Bounds)
 
 
 def written_buffers(kernel: Kernel) -> frozenset[int]:
-    """The numbers of the buffers a kernel writes."""
+    """The numbers of the buffers a kernel writes that others wait for."""
+    if isinstance(kernel, LastPlaces):
+        return frozenset({1, 2})
+    if isinstance(kernel, Picked):
+        return frozenset({2})
+    if isinstance(kernel, Bounds):  # threads that find a fault all write the same
+        return frozenset()
     return frozenset(store.access.buffer for store in kernel.stores)

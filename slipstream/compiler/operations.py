@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from slipstream.compiler.codegen import math  # noqa: F401  enters its emitters
 from slipstream.compiler.codegen.reducers import REDUCERS
 from slipstream.compiler.codegen.scalars import NUMBERS, is_native
@@ -10,10 +12,13 @@ from slipstream.compiler.passes.products import is_product
 from slipstream.compiler.views import VIEWS
 from slipstream.ir.graph import Node
 from slipstream.primitives.base import Primitive
+from slipstream.primitives.indexing import gather, gather_nd, last_places
+from slipstream.primitives.scattering import scatter_add, scatter_nd_add, scatter_nd_update
 from slipstream.primitives.structure import concat, iota, pad
 from slipstream.primitives.window import window_place, window_spread
 
 LAID: tuple[Primitive, ...] = (pad, concat, window_place, window_spread)
+SCATTERS: dict[Any, str] = {scatter_add: "add", scatter_nd_add: "add", scatter_nd_update: "put"}
 
 
 def has_native_types(node: Node) -> bool:
@@ -58,7 +63,17 @@ def is_laid(node: Node) -> bool:
     return node.operation in LAID and has_native_types(node)  # type: ignore[comparison-overlap]
 
 
+def is_pick(node: Node) -> bool:
+    """Whether the node moves rows that integers name."""
+    operation: Any = node.operation
+    if operation is gather_nd or operation in (scatter_nd_add, scatter_nd_update):
+        single = node.inputs[1].type.shape[-1] == 1  # not vectors of several indices
+    else:
+        single = operation in (gather, scatter_add, last_places)
+    return single and has_native_types(node)
+
+
 def is_native_node(node: Node) -> bool:
     """Whether the node needs no NumPy."""
     single = is_view(node) or is_elementwise(node) or is_reduction(node)
-    return single or is_contraction(node) or is_laid(node)
+    return single or is_contraction(node) or is_laid(node) or is_pick(node)

@@ -10,6 +10,7 @@ from slipstream.compiler.passes.fuse import Plan, fuse, stored_values
 from slipstream.compiler.passes.hoist import hoist
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.lower import lower
+from slipstream.compiler.passes.picked import Checks
 from slipstream.compiler.passes.place import Places, Step, place
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify
@@ -45,6 +46,7 @@ class Schedule:
     plan: Plan
     steps: list[KernelStep | CallStep]
     places: Places
+    checks: Checks
 
 
 def schedule(graph: Graph, in_place: Iterable[tuple[int, int]]) -> Schedule:
@@ -55,15 +57,18 @@ def schedule(graph: Graph, in_place: Iterable[tuple[int, int]]) -> Schedule:
     stored = stored_values(plan)
     steps: list[KernelStep | CallStep] = []
     touched: list[Step] = []
+    checks = Checks()
     for group in plan.groups:
         if group.kind == "call":
             (node,) = group.nodes
             steps.append(CallStep(node))
             touched.append(Step(False, tuple(plan.view(v).root for v in node.inputs), node.outputs))
         elif stored[group]:
-            calls, in_step = lower(plan, group, stored[group])
+            calls, in_step, scratch = lower(plan, group, stored[group])
+            before = checks.before(plan, group.nodes[0]) if group.kind == "pick" else []
             written = tuple(stored[group])
-            reads = tuple(v for _, buffers in calls for v in buffers if v not in written)
-            steps.append(KernelStep(calls, written))
-            touched.append(Step(True, reads, written, in_step))
-    return Schedule(graph, plan, steps, place(graph, touched, in_place))
+            writes = (*written, *scratch)
+            reads = tuple(v for _, buffers in calls for v in buffers if v not in writes)
+            steps.append(KernelStep((*before, *calls), written))
+            touched.append(Step(True, reads, writes, in_step, may_fail=bool(before)))
+    return Schedule(graph, plan, steps, place(graph, touched, in_place), checks)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import Any
 
@@ -12,9 +13,11 @@ import numpy as np
 from slipstream.compiler.code import cached
 from slipstream.compiler.codegen.emit import ModuleWriter, Segment
 from slipstream.compiler.codegen.machine import Machine
+from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest
 from slipstream.compiler.loop import Loop
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.meet import Region, barriers
+from slipstream.compiler.passes.picked import indices_of, limit_of
 from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
 from slipstream.compiler.target import target
@@ -22,6 +25,7 @@ from slipstream.compiler.threads import team
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
+from slipstream.primitives.indexing import check_bounds
 from slipstream.primitives.loops import scan
 
 Loaded = Callable[[Sequence[Array]], Sequence[Array]]
@@ -55,6 +59,7 @@ class Frame:
         self.table = (ctypes.c_void_p * slots)()
         self.address = ctypes.addressof(self.table)
         self.arrays: list[Any] = [None] * slots
+        self.fault = ctypes.c_int64()  # the number of a check that failed
 
     def put(self, slot: int, array: Array) -> None:
         """Let a slot be an array, which is kept alive."""
@@ -103,17 +108,15 @@ class Program:
         for native, steps in groupby(self.planned.steps, lambda s: isinstance(s, KernelStep)):
             if native:
                 segments.append(self._segment([call for s in steps for call in s.calls]))
-                found.append(f"segment{len(segments) - 1}")
+                found.append(segments[-1])
             else:
                 found += [self._called(s.node) for s in steps]
         if not segments:
             return found
         chosen = target()
         self.machine = Machine(cached(repr(segments), chosen, lambda: written(segments)), chosen)
-        shared = {f"segment{i}": segment.is_shared for i, segment in enumerate(segments)}
-        return [
-            _Segment(self.machine.address(f), shared[f]) if isinstance(f, str) else f for f in found
-        ]
+        addresses = iter([self.machine.address(f"segment{i}") for i in range(len(segments))])
+        return [_Segment(next(addresses), f, self) if isinstance(f, Segment) else f for f in found]
 
     def _called(self, node: Node) -> Callable[[Frame], None]:
         """A scan whose body is all kernels runs it step by step; NumPy does every other node."""
@@ -124,7 +127,9 @@ class Program:
         return _Call(node, self)
 
     def _segment(self, calls: list[Call]) -> Segment:
-        entries = tuple((kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls)
+        numbered = [(kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls]
+        kept = [n for n, (kernel, slots) in enumerate(numbered) if not _is_idle(kernel, slots)]
+        calls, entries = [calls[n] for n in kept], tuple(numbered[n] for n in kept)
         return Segment(entries, tuple(sorted(barriers(calls, self._region))))
 
     def _region(self, value: Value) -> Region:
@@ -156,8 +161,10 @@ class Program:
             return self._frame()
 
     def _frame(self) -> Frame:
-        places = self.planned.places
+        places, fault = self.planned.places, self.planned.checks.fault
         frame = Frame(places.arena_bytes, len(self.slots))
+        if fault in self.slots:
+            frame.table[self.slots[fault]] = ctypes.addressof(frame.fault)
         for slot, value in self.constants:
             frame.put(slot, np.ascontiguousarray(value.array).reshape(value.type.shape))
         for value, offset in places.arena.items():
@@ -176,11 +183,32 @@ class Program:
             results[j] = arrays[i]
         return results
 
+    def fail(self, frame: Frame) -> None:
+        """Raise what NumPy's meaning of a node does whose indices were found out of bounds."""
+        node = self.planned.checks.nodes[frame.fault.value - 1]
+        value = indices_of(node)
+        indices = frame.arrays[self.slots[self.planned.plan.view(value).root]]
+        try:
+            check_bounds(node.operation.name, indices.reshape(value.type.shape), limit_of(node))
+        except OpError as error:
+            raise located(error, node.origin) from None
+
     def release(self, frame: Frame) -> None:
         """Forget the caller's arrays, and keep the frame for the next call."""
         for slot in (*self.inputs, *(slot for slot, _ in self.fresh)):
             frame.arrays[slot] = None
         self.frames.append(frame)
+
+
+def _is_idle(kernel: Kernel, slots: Sequence[int]) -> bool:
+    """Whether a kernel copies an array to where it lies already."""
+    if not isinstance(kernel, LoopNest) or len(kernel.body) != 1 or len(set(slots)) != 1:
+        return False
+    (only,), (store, *rest) = kernel.body, kernel.stores
+    same = isinstance(only, Load) and replace(only.access, buffer=0) == replace(
+        store.access, buffer=0
+    )
+    return same and store.reduction is None and not rest
 
 
 def _ready(array: Array) -> Array:
@@ -192,16 +220,18 @@ def _ready(array: Array) -> Array:
 class _Segment:
     """Kernels in a row, called as one, by all threads if there is work for them."""
 
-    def __init__(self, address: int, is_shared: bool) -> None:
-        self.address, self.is_shared = address, is_shared
+    def __init__(self, address: int, segment: Segment, program: Program) -> None:
+        self.address, self.is_shared = address, segment.is_shared
         self.function = SEGMENT(address)
+        is_checked = any(isinstance(kernel, Bounds) for kernel, _ in segment.calls)
+        self.checked = program if is_checked else None
 
     def __call__(self, frame: Frame) -> None:
-        if self.is_shared:
-            threads = team()
-            if threads is not None and threads.run(self.address, frame.address):
-                return
-        self.function(frame.address, 0, 1, None)
+        threads = team() if self.is_shared else None
+        if threads is None or not threads.run(self.address, frame.address):
+            self.function(frame.address, 0, 1, None)
+        if self.checked is not None and frame.fault.value:
+            self.checked.fail(frame)
 
 
 class _Node:

@@ -11,6 +11,7 @@ from slipstream.ir.dtypes import int32, int64
 from slipstream.ir.graph import Array
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.base import REGISTRY, Primitive, Pull, define, misfit
+from slipstream.primitives.families import no_gradient
 from slipstream.primitives.operand import zeros
 from slipstream.primitives.rows import Rows
 from slipstream.primitives.samples import integers, reals, sample
@@ -119,6 +120,36 @@ gather = define(
             sample(reals(5, 2), integers(0, 5, 0), axis=0, batch_dims=0),
         ),
         doc="x[..., indices, ...] along an axis; leading axes may be paired",
+    )
+)
+
+
+def _last_places_rule(indices: TensorType, *, limit: int) -> TensorType:
+    if not indices.dtype.is_integer or indices.rank != 1:
+        raise misfit("last_places", "not integers along one axis", indices=indices)
+    return TensorType(indices.shape, int32)
+
+
+def _last_places(indices: Array, *, limit: int) -> Array:
+    check_bounds("last_places", indices, limit)
+    last = np.zeros(limit, np.int32)
+    last[indices] = np.arange(indices.size, dtype=np.int32)
+    return np.asarray(last[indices])
+
+
+last_places = define(
+    Primitive(
+        "last_places",
+        "gather",
+        _last_places_rule,
+        _last_places,
+        no_gradient,
+        samples=(
+            sample(integers(0, 5, 9), limit=5),
+            sample(integers(0, 5, 1), limit=7),
+            sample(integers(0, 5, 0), limit=5),
+        ),
+        doc="For each index, all less than a limit, the last place where an equal one stands",
     )
 )
 

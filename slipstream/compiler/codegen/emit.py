@@ -10,11 +10,28 @@ from llvmlite import ir
 
 from slipstream.compiler.codegen.contraction import write_contraction
 from slipstream.compiler.codegen.loop_nest import write_loop_nest
+from slipstream.compiler.codegen.picked import write_bounds, write_last_places, write_picked
 from slipstream.compiler.codegen.team import SEGMENT, call_barrier
 from slipstream.compiler.codegen.vector import BYTES, I8, I64
-from slipstream.compiler.kernels import Kernel, LoopNest, is_shared
+from slipstream.compiler.kernels import (
+    Bounds,
+    Contraction,
+    Kernel,
+    LastPlaces,
+    LoopNest,
+    Picked,
+    is_for_all,
+    is_shared,
+)
 from slipstream.compiler.target import Target
 
+WRITERS: dict[type, Any] = {
+    LoopNest: write_loop_nest,
+    Contraction: write_contraction,
+    Picked: write_picked,
+    LastPlaces: write_last_places,
+    Bounds: write_bounds,
+}
 POINTER = 8  # bytes of an address in a table of buffers
 
 
@@ -46,8 +63,7 @@ class ModuleWriter:
         """The function of a kernel, written when it is first asked for."""
         if record not in self.kernels:
             name = f"kernel{len(self.kernels)}"
-            is_nest = isinstance(record, LoopNest)
-            write: Any = write_loop_nest if is_nest else write_contraction
+            write = WRITERS[type(record)]
             self.kernels[record] = write(self.module, name, record, self.target)
         return self.kernels[record]
 
@@ -74,12 +90,20 @@ class ModuleWriter:
             call_barrier(self.b, self.team)
 
     def _call(self, kernel: Any, record: Kernel, entries: Sequence[int]) -> None:
-        if is_shared(record):
+        if is_for_all(record):
             addresses = [self._entry(n) for n in entries]
             self.b.call(kernel, [*addresses, self.number, self.threads])
+            if isinstance(record, Bounds):
+                self._leave_at_fault(addresses[1])
             return
         with self.b.if_then(self.b.icmp_unsigned("==", self.number, I64(0))):
             self.b.call(kernel, [*map(self._entry, entries), I64(0), I64(1)])
+
+    def _leave_at_fault(self, fault: Any) -> None:
+        """End here if a number was put in this word: by this thread then, as by all others."""
+        word = self.b.load(self.b.bitcast(fault, I64.as_pointer()), typ=I64)
+        with self.b.if_then(self.b.icmp_unsigned("!=", word, I64(0)), likely=False):
+            self.b.ret_void()
 
     def _entry(self, number: int) -> Any:
         place = self.b.gep(self.table, [I64(number * POINTER)], source_etype=I8)

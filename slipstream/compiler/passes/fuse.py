@@ -15,6 +15,7 @@ from slipstream.compiler.operations import (
     is_filled,
     is_laid,
     is_nest,
+    is_pick,
     is_reduction,
     is_view,
 )
@@ -26,12 +27,13 @@ from slipstream.compiler.passes.contract import (
     walk_of,
 )
 from slipstream.compiler.passes.products import product_of
-from slipstream.compiler.views import View, view_of, whole
+from slipstream.compiler.views import View, is_whole, view_of, whole
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.structure import identity, iota
 
 MOST_FOLLOWERS = 16  # nodes in a contraction: their code is repeated for every vector of a tile
+AHEAD = 4  # numbers of a node's groups: its own, and those of operands laid out before
 MOST_NODES = 200  # in a group: more would not stay in registers
 
 
@@ -40,7 +42,7 @@ class Group:
     """Nodes that run together.
 
     `kind` is nest, copy (a view that must be laid out), product, lay (arrays put in places of
-    another) or call.
+    another), pick (rows that integers name) or call.
     """
 
     number: int
@@ -97,7 +99,7 @@ class _Fusion:
 
     def run(self) -> Plan:
         for index, node in enumerate(self.graph.nodes):
-            self._take(2 * index + 1, node)  # even numbers are for what must be rearranged before
+            self._take(AHEAD * (index + 1), node)
         return Plan(self.graph, self._ordered(), self.views)
 
     def _take(self, number: int, node: Node) -> None:
@@ -108,6 +110,8 @@ class _Fusion:
         group = self._single(number, node, view)
         if is_filled(node) and is_contraction(node):
             group = self._product(number, node)
+        elif is_filled(node) and is_pick(node):
+            group = self._pick(number, node)
         self._enter(group)
         if group.kind == "nest":
             self._join(group, node)
@@ -129,14 +133,29 @@ class _Fusion:
         name = to_rearrange(product)
         if name is not None:
             product, source, shape = rearranged(product, name)
-            key = (source, *shape)
-            if key not in self.rearranged:
-                value = Value(TensorType(tuple(shape), product.dtype))
-                copy = Node(identity, (source.root,), {}, (value,))
-                self.rearranged[key] = value
-                self._enter(Group(number - 1, "copy", [copy], tuple(shape), source=source))
-            product = replace(product, **{name: whole(self.rearranged[key])})
+            value = self._laid_out(number - 1, source, TensorType(tuple(shape), product.dtype))
+            product = replace(product, **{name: whole(value)})
         return Group(number, "product", [node], product=product)
+
+    def _laid_out(self, number: int, source: View, type: TensorType) -> Value:
+        """What a view shows, as an array in rows; made once."""
+        key = (source, *type.shape)
+        if key not in self.rearranged:
+            value = Value(type)
+            copy = Node(identity, (source.root,), {}, (value,))
+            self.rearranged[key] = value
+            self._enter(Group(number, "copy", [copy], type.shape, source=source))
+        return self.rearranged[key]
+
+    def _pick(self, number: int, node: Node) -> Group:
+        """Rows that integers name, of arrays that lie in rows; a table that is copied need not."""
+        inputs = [*node.inputs]
+        first = 1 if len(inputs) == 3 else 0  # a scatter's table comes before
+        for place, value in enumerate(inputs[first:], start=first):
+            view = self.views.get(value)
+            if view is not None and not is_whole(view, value.type.shape):
+                inputs[place] = self._laid_out(number - 1 - place, view, value.type)
+        return Group(number, "pick", [replace(node, inputs=tuple(inputs))])
 
     def _single(self, number: int, node: Node, view: View | None) -> Group:
         if is_nest(node):
@@ -249,7 +268,9 @@ class _Fusion:
         users: dict[int, list[int]] = {number: [] for number in self.groups}
         waiting = {number: len(group.needs) for number, group in self.groups.items()}
         for number, group in self.groups.items():
-            group.nodes.sort(key=lambda node: place.get(node, 0))
+            first = [] if group.product is None else [group.nodes[0]]  # what the others follow
+            rest = group.nodes[len(first) :]
+            group.nodes = first + sorted(rest, key=lambda node: place.get(node, 0))
             for needed in group.needs:
                 users[needed].append(number)
         ready = [n for n, count in waiting.items() if not count]

@@ -49,6 +49,11 @@ def laid(plan: Plan, node: Node) -> tuple[Call, ...]:
     return tuple(writer(plan, node))
 
 
+def copied(source: View, out: Value) -> Call:
+    """A view of the same shape put in all of `out`."""
+    return _copy(source, _whole(out), out)
+
+
 def _copy(source: View, region: Region, out: Value) -> Call:
     """Elements of a view put in a region of the same shape."""
     writer = _Writer(out)

@@ -20,10 +20,12 @@ from slipstream.compiler.operations import is_reduction
 from slipstream.compiler.passes.contract import Product, finished, kernel
 from slipstream.compiler.passes.fuse import Group, Plan
 from slipstream.compiler.passes.lay import Call, laid
+from slipstream.compiler.passes.picked import overwritten, picked, placed_last
 from slipstream.compiler.views import View, broadcast_strides, row_major
 from slipstream.ir.dtypes import DType
 from slipstream.ir.graph import Constant, Node, Value
 from slipstream.ir.types import Shape
+from slipstream.primitives.indexing import last_places
 from slipstream.primitives.structure import iota
 
 
@@ -32,6 +34,7 @@ class Lowered(NamedTuple):
 
     calls: tuple[Call, ...]
     in_step: frozenset[Value] = frozenset()  # read only where an element is written
+    scratch: tuple[Value, ...] = ()  # memory that is nothing before and after
 
 
 def lower(plan: Plan, group: Group, stored: Sequence[Value]) -> Lowered:
@@ -40,6 +43,12 @@ def lower(plan: Plan, group: Group, stored: Sequence[Value]) -> Lowered:
         return _product(plan, group, group.product, stored)
     if group.kind == "lay":
         return Lowered(laid(plan, group.nodes[0]))
+    if group.kind == "pick":
+        (node,) = group.nodes
+        if node.operation is last_places:
+            call, scratch = placed_last(plan, node)
+            return Lowered((call,), scratch=(scratch,))
+        return Lowered(tuple(picked(plan, node)), overwritten(plan, node))
     return _Lowering(plan, group).run(stored)
 
 

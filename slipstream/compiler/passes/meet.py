@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from slipstream.compiler.kernels import is_shared, written_buffers
+from slipstream.compiler.kernels import is_for_all, written_buffers
 from slipstream.compiler.passes.lay import Call
 from slipstream.ir.graph import Value
 
@@ -55,7 +55,7 @@ def barriers(calls: Sequence[Call], region: Callable[[Value], Region]) -> set[in
         written = written_buffers(kernel)
         reads = [region(v) for i, v in enumerate(values) if i not in written]
         writes = [region(v) for i, v in enumerate(values) if i in written]
-        touched = Touched(reads, writes, is_shared(kernel))
+        touched = Touched(reads, writes, is_for_all(kernel))
         if any(touched.conflicts(other) for other in since):
             found.add(number)
             since = []

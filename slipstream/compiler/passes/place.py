@@ -15,12 +15,16 @@ ALIGNMENT = 64  # bytes: a cache line
 
 
 class Step(NamedTuple):
-    """What one step touches. `in_step` values are read only where an element is written."""
+    """What one step touches. `in_step` values are read only where an element is written.
+
+    One that `may_fail` does so before it writes.
+    """
 
     native: bool
     reads: tuple[Value, ...]
     writes: tuple[Value, ...]
     in_step: frozenset[Value] = frozenset()
+    may_fail: bool = False
 
 
 @dataclass
@@ -36,12 +40,12 @@ def place(graph: Graph, steps: Sequence[Step], in_place: Iterable[tuple[int, int
     """Places for all that the native steps write, but outputs without one get fresh arrays."""
     places = Places()
     last = _last_reads(steps)
-    calls = [number for number, step in enumerate(steps) if not step.native]
-    safe = max(calls, default=-1)  # a call may raise: until then variables keep their contents
+    risky = [n for n, step in enumerate(steps) if not step.native or step.may_fail]
+    safe = max(risky, default=-1)  # until all that may fail has run, variables keep their contents
     maker = {v: number for number, step in enumerate(steps) for v in step.writes}
     for i, j in in_place:
         old, new = graph.inputs[i], graph.outputs[j]
-        if maker.get(new, -1) > safe and _may_overwrite(old, steps[maker[new]], maker[new], last):
+        if maker.get(new, -1) >= safe and _may_overwrite(old, steps[maker[new]], maker[new], last):
             places.written[new] = old
     temporary = [v for v in maker if steps[maker[v]].native and v not in graph.outputs]
     _fill_arena(places, {v: (maker[v], last.get(v, maker[v])) for v in temporary})

@@ -6,7 +6,7 @@ from typing import Any
 
 from slipstream.keras.optimizers import schedules
 from slipstream.keras.optimizers.adafactor import Adafactor
-from slipstream.keras.optimizers.adam import Adam, AdamW
+from slipstream.keras.optimizers.adam import Adam, AdamW, LazyAdam
 from slipstream.keras.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
 from slipstream.keras.optimizers.lion import Lion
 from slipstream.keras.optimizers.moments import Adamax, Lamb, Nadam
@@ -19,7 +19,8 @@ from slipstream.keras.registry import (
 )
 
 CLASSES = (
-    SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion, Nadam, RMSprop,
+    SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, LazyAdam, Lion, Nadam,
+    RMSprop,
 )  # fmt: skip
 NAMES: dict[str, Any] = {kind.__name__: kind for kind in CLASSES}
 NAMES |= {kind.__name__.lower(): kind for kind in CLASSES}
@@ -58,6 +59,7 @@ __all__ = [
     "Adamax",
     "Ftrl",
     "Lamb",
+    "LazyAdam",
     "Lion",
     "Nadam",
     "Optimizer",

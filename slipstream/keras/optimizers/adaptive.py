@@ -6,11 +6,19 @@ from typing import Any
 
 from slipstream.keras import initializers
 from slipstream.keras.optimizers.optimizer import Optimizer
+from slipstream.keras.optimizers.rows import UsedRows
 from slipstream.ops.arithmetic import clip_by_value, pow, rsqrt, sqrt, square
+from slipstream.runtime.slices import IndexedSlices
 
 
 class Adagrad(Optimizer):
-    """w -= rate * g / sqrt(sum of g² + epsilon) (Duchi, Hazan and Singer 2011)."""
+    """w -= rate * g / sqrt(sum of g² + epsilon) (Duchi, Hazan and Singer 2011).
+
+    Of a table of embeddings only the rows that the batch used are touched; the others would not
+    change.
+    """
+
+    takes_rows = True
 
     def __init__(
         self,
@@ -40,6 +48,13 @@ class Adagrad(Optimizer):
 
     def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:
         total = self._accumulators[self.index_of(variable)]
+        if isinstance(gradient, IndexedSlices):
+            used = UsedRows.of(gradient)
+            sums = used.read(total) + square(used.gradient)
+            step = used.gradient * learning_rate * rsqrt(sums + self.epsilon)
+            used.write(total, sums)
+            used.write(variable, used.read(variable) - step)
+            return
         total.assign_add(square(gradient))
         variable.assign_sub(gradient * learning_rate * rsqrt(total + self.epsilon))
 
