@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
-from slipstream.compiler.operations import has_native_types, is_native_node
+from slipstream.compiler.operations import has_native_types, is_filled, is_native_node
 from slipstream.compiler.passes.rewrite import REWRITES
 from slipstream.compiler.views import is_trivial
 from slipstream.ir.builder import Builder, frozen
@@ -63,7 +63,7 @@ def _expansion(node: Node, expansions: Expansions) -> Graph | None:
     if function is None:
         return None
     calls = any(True for _ in subgraphs(node.params))
-    if not calls and not has_native_types(node):
+    if not calls and not (has_native_types(node) and is_filled(node)):
         return None
     key = (operation, tuple(v.type for v in node.inputs), frozen(dict(node.params)))
     if calls or key not in expansions:
