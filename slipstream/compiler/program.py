@@ -13,7 +13,8 @@ import numpy as np
 from slipstream.compiler.code import cached
 from slipstream.compiler.codegen.emit import ModuleWriter, Segment
 from slipstream.compiler.codegen.machine import Machine
-from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest
+from slipstream.compiler.codegen.team import Turns
+from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest, sharing
 from slipstream.compiler.loop import Loop
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.meet import Region, barriers
@@ -21,20 +22,19 @@ from slipstream.compiler.passes.picked import indices_of, limit_of
 from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
 from slipstream.compiler.target import target
-from slipstream.compiler.threads import team
+from slipstream.compiler.threads import repeater, team
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
 from slipstream.primitives.indexing import check_bounds
 from slipstream.primitives.loops import scan
 
-Loaded = Callable[[Sequence[Array]], Sequence[Array]]
 SEGMENT = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
 )  # table, number of the thread, how many threads, team
 
 
-def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Loaded:
+def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Program:
     """The compiled program of a graph: called with an array an input, it returns one an output.
 
     A pair (i, j) of `in_place` says that output j is the new content of the variable that comes as
@@ -129,7 +129,8 @@ class Program:
     def _segment(self, calls: list[Call]) -> Segment:
         numbered = [(kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls]
         kept = [n for n, (kernel, slots) in enumerate(numbered) if not _is_idle(kernel, slots)]
-        calls, entries = [calls[n] for n in kept], tuple(numbered[n] for n in kept)
+        entries = tuple((sharing(*numbered[n]), numbered[n][1]) for n in kept)
+        calls = [calls[n] for n in kept]
         return Segment(entries, tuple(sorted(barriers(calls, self._region))))
 
     def _region(self, value: Value) -> Region:
@@ -141,17 +142,51 @@ class Program:
     # running
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
-        frame = self.frame()
-        for slot, array in zip(self.inputs, arrays, strict=True):
-            frame.put(slot, _ready(array))
-        for slot, type in self.fresh:
-            frame.put(slot, np.empty(type.shape, type.dtype.numpy))
+        frame = self._filled(arrays)
         with np.errstate(all="ignore"):
             for run in self.runs:
                 run(frame)
         results = self._results(frame, arrays)
         self.release(frame)
         return results
+
+    def repeat(self, arrays: Sequence[Array], moving: int, steps: int) -> list[Array]:
+        """As many runs, of which run n has `arrays[moving][n]` as that input; the last results.
+
+        Python takes part once, if the program is one native function.
+        """
+        turns, given = arrays[moving], [*arrays]
+        given[moving] = turns[0]
+        if not self.is_one_function:
+            for number in range(steps):
+                given[moving] = turns[number]
+                results = self(given)
+            return results
+        frame = self._filled(given)
+        (only,) = self.runs
+        only.repeat(frame, self.inputs[moving], _ready(turns), steps)  # type: ignore[attr-defined]
+        results = self._results(frame, given)
+        self.release(frame)
+        return results
+
+    @property
+    def is_one_function(self) -> bool:
+        """Whether a run is one native call that leaves all new contents where the old ones were."""
+        written = self.planned.places.written
+        return (
+            len(self.runs) == 1
+            and isinstance(self.runs[0], _Segment)
+            and all(self.planned.graph.outputs[j] in written for _, j in self.in_place)
+        )
+
+    def _filled(self, arrays: Sequence[Array]) -> Frame:
+        """A frame with the inputs, and memory for the outputs."""
+        frame = self.frame()
+        for slot, array in zip(self.inputs, arrays, strict=True):
+            frame.put(slot, _ready(array))
+        for slot, type in self.fresh:
+            frame.put(slot, np.empty(type.shape, type.dtype.numpy))
+        return frame
 
     def frame(self) -> Frame:
         """A frame that nobody uses; `release` gives it back."""
@@ -230,6 +265,23 @@ class _Segment:
         threads = team() if self.is_shared else None
         if threads is None or not threads.run(self.address, frame.address):
             self.function(frame.address, 0, 1, None)
+        self._check(frame)
+
+    def repeat(self, frame: Frame, slot: int, turns: Array, steps: int) -> None:
+        """As many runs, in which the slot is one element of `turns` after the other."""
+        words = (ctypes.c_int64 * len(Turns))()
+        words[Turns.SEGMENT], words[Turns.TABLE] = self.address, frame.address
+        words[Turns.SLOTS], words[Turns.STEPS] = len(frame.arrays), steps
+        words[Turns.MOVING], words[Turns.BYTES] = slot, turns.strides[0]
+        words[Turns.FAULT] = ctypes.addressof(frame.fault)
+        frame.table[slot] = turns.ctypes.data
+        address, description = repeater(), ctypes.addressof(words)
+        threads = team() if self.is_shared else None
+        if threads is None or not threads.run(address, description):
+            SEGMENT(address)(description, 0, 1, None)
+        self._check(frame)
+
+    def _check(self, frame: Frame) -> None:
         if self.checked is not None and frame.fault.value:
             self.checked.fail(frame)
 

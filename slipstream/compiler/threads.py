@@ -34,7 +34,7 @@ class _Native:
         self.machine = Machine(code, chosen)
         address = self.machine.address
         pointer, word = ctypes.c_void_p, ctypes.c_int64
-        self.barrier = address("barrier")
+        self.barrier, self.repeat = address("barrier"), address("repeat")
         self.run = ctypes.CFUNCTYPE(None, pointer, word, pointer)(address("run"))
         self.worker = ctypes.CFUNCTYPE(word, pointer, word, word)(address("worker"))
 
@@ -109,6 +109,11 @@ class Team:
         """Let the workers end."""
         self.words[Word.STOP] = 1
         self._wake()
+
+
+def repeater() -> int:
+    """The address of the program that runs a program again and again."""
+    return _native().repeat
 
 
 TEAMS: dict[int, Team] = {}

@@ -7,14 +7,24 @@ the new content of the variable that comes as input i, so that it may be written
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Protocol
 
 from slipstream import settings
 from slipstream.ir.graph import Array, Graph
 from slipstream.runtime.reference import ReferenceExecutor
 
-Loaded = Callable[[Sequence[Array]], Sequence[Array]]
+
+class Loaded(Protocol):
+    """A program, ready to run."""
+
+    def __call__(self, arrays: Sequence[Array]) -> Sequence[Array]:
+        """The outputs, for one array an input."""
+
+    def repeat(self, arrays: Sequence[Array], moving: int, steps: int) -> Sequence[Array]:
+        """Run n of so many has `arrays[moving][n]` as that input, and as the other variables what
+        the run before made of them; the outputs of the last.
+        """
 
 
 class Executor(Protocol):
@@ -24,7 +34,7 @@ class Executor(Protocol):
     in_place: bool
 
     def load(self, graph: Graph, in_place: tuple[tuple[int, int], ...]) -> Loaded:
-        """The program, ready to be called with one array an input."""
+        """The program of a graph."""
 
 
 NAMES = ("native", "reference")

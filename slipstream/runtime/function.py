@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import numpy as np
 
 from slipstream.errors import message
 from slipstream.ir.dtypes import DType, as_dtype
+from slipstream.ir.graph import Array
 from slipstream.ir.types import TensorType
 from slipstream.primitives.base import interpreting
 from slipstream.runtime.convert import convert
@@ -77,7 +78,19 @@ class ConcreteFunction:
         return self.run(leaves)
 
     def run(self, tensors: Sequence[EagerTensor]) -> Any:
-        results = iter(self.program(tensors))
+        return self._packed(self.program(tensors))
+
+    def repeat(self, arrays: Sequence[Array], moving: int) -> Any:
+        """A run for each element of `arrays[moving]`, which is that argument in it; what the last
+        returned. No tape sees it.
+        """
+        try:
+            return self._packed(map(EagerTensor, self.program.repeat(arrays, moving)))
+        except Exception as error:
+            raise shortened(error) from error.__cause__
+
+    def _packed(self, tensors: Iterable[Any]) -> Any:
+        results = iter(tensors)
         return map_structure(
             lambda leaf: next(results) if leaf is _RESULT else leaf, self.structured_outputs
         )
@@ -183,17 +196,37 @@ class Function:
     def _trace(self, args: Any, kwargs: Any, tensors: list[Any]) -> ConcreteFunction:
         tracer = Tracer(self.function_name)
         tracer.variables = None if self._made_variables else []
-        symbols = iter([tracer.argument(t.type) for t in tensors])
-        called = map_structure(
-            lambda leaf: next(symbols) if _is_tensor_like(leaf) else leaf, (args, kwargs)
-        )
-        with interpreting(tracer):
-            returned = self.python_function(*called[0], **called[1])
-            leaves = flatten(returned)
-            results = [convert(leaf) for leaf in leaves if _is_result(leaf)]
-        structure = map_structure(lambda leaf: _RESULT if _is_result(leaf) else leaf, returned)
+
+        def called(*given: Any) -> Any:
+            symbols = iter(given)
+            args_, kwargs_ = map_structure(
+                lambda leaf: next(symbols) if _is_tensor_like(leaf) else leaf, (args, kwargs)
+            )
+            return self.python_function(*args_, **kwargs_)
+
+        made = _drawn(tracer, called, [t.type for t in tensors])
         self._made_variables = self._made_variables or bool(tracer.variables)
-        return ConcreteFunction(Program(tracer, len(tensors), results), structure, returned)
+        return made
+
+
+def traced(
+    python_function: Callable[..., Any], name: str, types: Sequence[TensorType]
+) -> ConcreteFunction:
+    """A function of tensors of these types, traced; variables it makes are made now."""
+    tracer = Tracer(name)
+    tracer.variables = []
+    return _drawn(tracer, python_function, types)
+
+
+def _drawn(
+    tracer: Tracer, python_function: Callable[..., Any], types: Sequence[TensorType]
+) -> ConcreteFunction:
+    symbols = [tracer.argument(type) for type in types]
+    with interpreting(tracer):
+        returned = python_function(*symbols)
+        results = [convert(leaf) for leaf in flatten(returned) if _is_result(leaf)]
+    structure = map_structure(lambda leaf: _RESULT if _is_result(leaf) else leaf, returned)
+    return ConcreteFunction(Program(tracer, len(types), results), structure, returned)
 
 
 def _is_tensor_like(leaf: Any) -> bool:

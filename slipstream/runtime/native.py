@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from slipstream.compiler import program
-from slipstream.ir.graph import Array, Graph
+from slipstream.ir.graph import Graph
 
 
 class NativeExecutor:
@@ -14,8 +12,6 @@ class NativeExecutor:
     name = "native"
     in_place = True
 
-    def load(
-        self, graph: Graph, in_place: tuple[tuple[int, int], ...] = ()
-    ) -> Callable[[Sequence[Array]], Sequence[Array]]:
+    def load(self, graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> program.Program:
         """The compiled program."""
         return program.load(graph, in_place)

@@ -11,7 +11,7 @@ from slipstream.ir.graph import Array, Graph
 from slipstream.primitives.base import LEVEL, REGISTRY
 from slipstream.primitives.tracing import as_tuple
 from slipstream.runtime.eager import EAGER
-from slipstream.runtime.executor import executor
+from slipstream.runtime.executor import Executor, Loaded, executor
 from slipstream.runtime.tensor import EagerTensor
 from slipstream.runtime.tracer import Tracer
 from slipstream.runtime.variable import Cell
@@ -56,13 +56,30 @@ class Program:
 
         `storage` says where a cell's content really lies: a session keeps contents of its own.
         """
-        chosen = executor()
-        if self._loaded is None or self._loaded[0] is not chosen:
-            self._loaded = chosen, chosen.load(self.graph, self.in_place)
-        outputs = self._loaded[1](self._bound(arguments, storage, chosen.in_place))
+        chosen, loaded = self._ready()
+        outputs = loaded(self._bound(arguments, storage, chosen.in_place))
         for cell, array in zip(self.written, outputs[self.results :], strict=True):
             storage(cell).replace(array, owned=chosen.in_place)
         return list(outputs[: self.results])
+
+    def repeat(self, arguments: Sequence[Array], moving: int) -> list[Array]:
+        """One run for each element of `arguments[moving]`, which is that argument in it.
+
+        The results of the last run; the cells are written.
+        """
+        chosen, loaded = self._ready()
+        bound = self._bound(arguments, lambda cell: cell, chosen.in_place)
+        outputs = loaded.repeat(bound, moving, len(arguments[moving]))
+        for cell, array in zip(self.written, outputs[self.results :], strict=True):
+            cell.replace(array, owned=chosen.in_place)
+        return list(outputs[: self.results])
+
+    def _ready(self) -> tuple[Executor, Loaded]:
+        """The executor in force, and its program."""
+        chosen = executor()
+        if self._loaded is None or self._loaded[0] is not chosen:
+            self._loaded = chosen, chosen.load(self.graph, self.in_place)
+        return self._loaded  # type: ignore[no-any-return]
 
     def _bound(
         self, arguments: Sequence[Array], storage: Callable[[Cell], Cell], in_place: bool

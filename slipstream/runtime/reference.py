@@ -18,9 +18,7 @@ class ReferenceExecutor:
     name = "reference"
     in_place = False
 
-    def load(
-        self, graph: Graph, in_place: tuple[tuple[int, int], ...] = ()
-    ) -> Callable[[Sequence[Array]], Sequence[Array]]:
+    def load(self, graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> _Program:
         """The program as a list of steps over slots, each freed after its last use."""
         slots = _Slots()
         inputs = [slots.of(v) for v in graph.inputs]
@@ -29,7 +27,7 @@ class ReferenceExecutor:
             for node, freed in zip(graph.nodes, last_uses(graph), strict=True)
         ]
         outputs = [slots.of(v) for v in graph.outputs]
-        return _Program(inputs, steps, outputs, slots)
+        return _Program(inputs, steps, outputs, slots, in_place)
 
 
 class _Slots:
@@ -62,9 +60,10 @@ class _Step:
 
 class _Program:
     def __init__(
-        self, inputs: list[int], steps: list[_Step], outputs: list[int], slots: _Slots
-    ) -> None:
-        self.inputs, self.steps, self.outputs = inputs, steps, outputs
+        self, inputs: list[int], steps: list[_Step], outputs: list[int], slots: _Slots,
+        in_place: tuple[tuple[int, int], ...],
+    ) -> None:  # fmt: skip
+        self.inputs, self.steps, self.outputs, self.in_place = inputs, steps, outputs, in_place
         self.initial = slots.initial
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
@@ -75,6 +74,16 @@ class _Program:
             for step in self.steps:
                 self._run(step, held)
         return [np.asarray(held[slot]) for slot in self.outputs]
+
+    def repeat(self, arrays: Sequence[Array], moving: int, steps: int) -> list[Array]:
+        """As many runs; each finds the variables as the one before left them."""
+        given = [*arrays]
+        for number in range(steps):
+            given[moving] = arrays[moving][number]
+            results = self(given)
+            for i, j in self.in_place:
+                given[i] = results[j]
+        return results
 
     def _run(self, step: _Step, held: list[Any]) -> None:
         try:

@@ -16,6 +16,7 @@ from slipstream.compiler.codegen.vector import BYTES, I8, I32, I64
 from slipstream.compiler.target import Target
 
 LINE = 64  # bytes of a cache line
+WORD = 8
 SPINS_AT_BARRIER = 2_000  # before the processor is offered to others
 SPINS_BEFORE_SLEEP = 10_000  # between programs: some hundred microseconds
 SEGMENT = ir.FunctionType(ir.VoidType(), [BYTES, I64, I64, BYTES])  # table, number, threads, team
@@ -41,6 +42,18 @@ class Word(IntEnum):
     ASLEEP = 10  # how many do
 
 
+class Turns(IntEnum):
+    """What the words of a description of many runs of one program hold."""
+
+    SEGMENT = 0  # the address of the program
+    TABLE = 1  # and of its table, which stays as it is
+    SLOTS = 2  # entries in the table
+    STEPS = 3  # how many runs
+    MOVING = 4  # the entry that is another one in each run
+    BYTES = 5  # by how much
+    FAULT = 6  # the address of the word that tells of a fault
+
+
 class TeamWriter:
     """Writes the functions of a team in a module of their own."""
 
@@ -51,6 +64,7 @@ class TeamWriter:
         self._barrier()
         self._run()
         self._worker()
+        self._repeat()
         return self.module
 
     def _begin(self, name: str, kind: ir.FunctionType) -> Any:
@@ -140,6 +154,57 @@ class TeamWriter:
         arguments = [table, number, self._load(Word.THREADS), self.team]
         self._call(Word.SEGMENT, SEGMENT, arguments)
         self._call(Word.BARRIER, BARRIER, [self.team])
+
+    def _repeat(self) -> None:
+        """repeat(description, number, threads, team): a program that runs programs.
+
+        Each thread has a table of its own, so that none waits for another to change it.
+        """
+        description, number, threads, self.team = self._begin("repeat", SEGMENT).args
+        b = self.b
+
+        def word(which: Turns) -> Any:
+            place = b.gep(description, [I64(which * WORD)], source_etype=I8)
+            return b.load(b.bitcast(place, I64.as_pointer()), typ=I64)
+
+        slots, moving, steps = word(Turns.SLOTS), word(Turns.MOVING), word(Turns.STEPS)
+        shared = b.inttoptr(word(Turns.TABLE), I64.as_pointer())
+        fault = b.inttoptr(word(Turns.FAULT), I64.as_pointer())
+        segment = b.inttoptr(word(Turns.SEGMENT), SEGMENT.as_pointer())
+        mine = b.alloca(I64, size=slots)
+
+        def copy(slot: Any) -> None:
+            entry = b.load(b.gep(shared, [slot], source_etype=I64), typ=I64)
+            b.store(entry, b.gep(mine, [slot], source_etype=I64))
+
+        self._each(slots, copy)
+        entry = b.gep(mine, [moving], source_etype=I64)
+        size, table = word(Turns.BYTES), b.bitcast(mine, BYTES)
+
+        def turn(_: Any) -> None:
+            b.call(segment, [table, number, threads, self.team])
+            with b.if_then(b.icmp_unsigned("!=", b.load(fault, typ=I64), I64(0)), likely=False):
+                b.ret_void()
+            b.store(b.add(b.load(entry, typ=I64), size), entry)
+            with b.if_then(b.icmp_unsigned(">", threads, I64(1))):
+                call_barrier(b, self.team)
+
+        self._each(steps, turn)
+        b.ret_void()
+
+    def _each(self, count: Any, body: Callable[[Any], None]) -> None:
+        """body(i) for i in range(count); count is positive."""
+        b = self.b
+        before, inside, after = b.block, b.append_basic_block(), b.append_basic_block()
+        b.branch(inside)
+        b.position_at_end(inside)
+        counter = b.phi(I64)
+        body(counter)
+        following = b.add(counter, I64(1))
+        counter.add_incoming(I64(0), before)
+        counter.add_incoming(following, b.block)
+        b.cbranch(b.icmp_unsigned("<", following, count), inside, after)
+        b.position_at_end(after)
 
     def _worker(self) -> None:
         """worker(team, number, seen): work until it is quiet; then what was seen, to sleep on."""

@@ -102,6 +102,7 @@ class LambdaCallback(Callback):
             "on_train_batch_end": on_train_batch_end or hooks.pop("on_batch_end", None),
         }
         self._given = {name: f for name, f in (given | hooks).items() if f is not None}
+        self.by_batch = any("batch" in name for name in self._given)
 
     def _call(self, hook: str, *args: Any) -> None:
         function = self._given.get(hook)

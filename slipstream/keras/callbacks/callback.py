@@ -20,6 +20,8 @@ HOOKS = (
 class Callback:
     """Base of callbacks: override the hooks that matter. `self.model` is the model."""
 
+    by_batch = True  # whether hooks of batches, where there are any, are wanted after each of them
+
     def __init__(self) -> None:
         self.params: dict[str, Any] = {}
         self._model: Any = None
@@ -134,6 +136,11 @@ class CallbackList:
     def append(self, callback: Callback) -> None:
         self.callbacks.append(callback)
 
+    def wants_every(self, kind: str) -> bool:
+        """Whether a callback asks for every batch of "train" or "test"."""
+        hooks = (f"on_{kind}_batch_begin", f"on_{kind}_batch_end")
+        return any(c.by_batch for hook in hooks for c in self._batch_hooks[hook])
+
     def __getattr__(self, hook: str) -> Any:
         if hook not in HOOKS:
             raise AttributeError(hook)
@@ -167,6 +174,8 @@ def _overriding(callbacks: Iterable[Callback], hook: str) -> list[Callback]:
 
 class ProgbarLogger(Callback):
     """The progress bar: for verbose=1 as batches go by, for 2 a line an epoch."""
+
+    by_batch = False
 
     def __init__(self, verbose: int = 1) -> None:
         super().__init__()

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from slipstream.ir.graph import Array
 from slipstream.runtime.convert import TensorLike, as_array, convert
 from slipstream.runtime.seeds import GLOBAL
 from slipstream.runtime.structure import flatten, map_structure
@@ -41,6 +42,24 @@ class Arrays:
     @property
     def batches(self) -> int:
         return -(-self.samples // self.batch_size)
+
+    @property
+    def data(self) -> tuple[Any, Any, Any]:
+        """(x, y, sample_weight): arrays, or structures of arrays."""
+        return self._data
+
+    @property
+    def is_numeric(self) -> bool:
+        """Whether all arrays hold numbers or booleans."""
+        return all(leaf.dtype.kind in "biufc" for leaf in flatten(self._data) if leaf is not None)
+
+    def numbers(self) -> list[Array]:
+        """The samples of an epoch's batches: [batches, batch size], and the rest [1, fewer]."""
+        order = self._random.permutation(self.samples) if self._shuffle else None
+        every = np.arange(self.samples) if order is None else order
+        whole = self.samples - self.samples % self.batch_size
+        parts = [every[:whole].reshape(-1, self.batch_size), every[None, whole:]]
+        return [part for part in parts if part.size]
 
     def __iter__(self) -> Iterator[Batch]:
         order = self._random.permutation(self.samples) if self._shuffle else None

@@ -14,8 +14,9 @@ import numpy as np
 from slipstream.keras import optimizers
 from slipstream.keras.callbacks import CallbackList, History
 from slipstream.keras.metrics import Mean
-from slipstream.keras.models.adapters import limited, source_of, split_off, unpacked
+from slipstream.keras.models.adapters import Arrays, limited, source_of, split_off, unpacked
 from slipstream.keras.models.compiled import CompiledTraining
+from slipstream.keras.models.epochs import Pace, Steps, is_steady
 from slipstream.keras.registry import deserialize_keras_object, serialize_keras_object
 from slipstream.ops.arithmetic import add_n
 from slipstream.ops.indexing import gather
@@ -196,15 +197,23 @@ class Trainer:
     def _step(self, kind: str) -> Any:
         """A step as one program, made when it is first needed."""
         step = getattr(self, f"{kind}_step")
-        if self.run_eagerly:
-            return step
+        return step if self.run_eagerly else self._kept(kind, kind, Function)
+
+    def _steps(self, kind: str) -> Steps:
+        """Steps over arrays in memory as one program."""
+        found: Steps = self._kept(kind, f"{kind}s", Steps)
+        return found
+
+    def _kept(self, kind: str, key: str, make: Any) -> Any:
+        """What `make` made of a step, as long as the same variables are trained."""
         trains = kind == "train"
         variables = self.trainable_variables if trains else ()  # type: ignore[attr-defined]
         trainable = tuple(id(v) for v in variables)
-        known = self._functions.get(kind)
+        known = self._functions.get(key)
         if known is None or known[0] != trainable:
-            self._functions[kind] = trainable, Function(step, f"{kind}_step")
-        return self._functions[kind][1]
+            step = getattr(self, f"{kind}_step")
+            self._functions[key] = trainable, make(step, f"{kind}_step")
+        return self._functions[key][1]
 
     def make_train_function(self, force: bool = False) -> Any:
         return self._step("train")
@@ -248,12 +257,16 @@ class Trainer:
         listed = CallbackList(callbacks, self, epochs=epochs, steps=steps, verbose=verbose)
         self.stop_training = False
         listed.on_train_begin()
+        pace = Pace(listed.wants_every("train"))
         kept: list[Any] = []
         logs: dict[str, Any] = {}
         for epoch in range(initial_epoch, epochs):
             listed.on_epoch_begin(epoch)
-            batches = limited(source, steps_per_epoch, kept)
-            logs = self._train_epoch(batches, listed, class_weight)
+            if steps_per_epoch is None and self._is_steady(source):
+                logs = self._train_epoch_at_once(source, listed, class_weight, pace)
+            else:
+                batches = limited(source, steps_per_epoch, kept)
+                logs = self._train_epoch(batches, listed, class_weight)
             if validation_data is not None and (epoch + 1) % validation_freq == 0:
                 logs |= self._validate(
                     validation_data, validation_batch_size or batch_size, validation_steps
@@ -294,6 +307,28 @@ class Trainer:
                 break
         return _numbers(logs)
 
+    def _is_steady(self, source: Any) -> bool:
+        return not self.run_eagerly and is_steady(source)
+
+    def _train_epoch_at_once(
+        self, source: Arrays, listed: CallbackList, class_weight: Any, pace: Pace
+    ) -> dict[str, Any]:
+        """An epoch over arrays, many steps a call."""
+        self.reset_metrics()
+        x, y, weight = source.data
+        if class_weight is not None:
+            weight = np.asarray(_weighted_by_class(y, weight, class_weight))
+        steps, done, logs = self._steps("train"), 0, {}
+        for numbers in source.numbers():
+            for part in pace.parts(numbers):
+                listed.on_train_batch_begin(done)
+                logs = steps((x, y, weight), part)
+                done += len(part)
+                listed.on_train_batch_end(done - 1, logs)
+                if self.stop_training:
+                    return _numbers(logs)
+        return _numbers(logs)
+
     def _validate(self, data: Any, batch_size: int | None, steps: int | None) -> dict[str, Any]:
         x, y, weight = (
             (*data, None, None)[:3] if isinstance(data, (tuple, list)) else (data, None, None)
@@ -325,17 +360,32 @@ class Trainer:
         listed.on_test_begin()
         self.reset_metrics()
         logs: dict[str, Any] = {}
-        step = self._step("test")
-        for number, batch in enumerate(limited(source, steps, [])):
-            listed.on_test_batch_begin(number)
-            logs = step(batch)
-            listed.on_test_batch_end(number, logs)
+        if steps is None and self._is_steady(source):
+            logs = self._test_at_once(source, listed)
+        else:
+            step = self._step("test")
+            for number, batch in enumerate(limited(source, steps, [])):
+                listed.on_test_batch_begin(number)
+                logs = step(batch)
+                listed.on_test_batch_end(number, logs)
         found = _numbers(logs)
         listed.on_test_end(found)
         if return_dict:
             return found
         values = list(found.values())
         return values[0] if len(values) == 1 else values
+
+    def _test_at_once(self, source: Arrays, listed: CallbackList) -> dict[str, Any]:
+        """All batches of arrays, many a call."""
+        pace, steps = Pace(listed.wants_every("test")), self._steps("test")
+        done, logs = 0, {}
+        for numbers in source.numbers():
+            for part in pace.parts(numbers):
+                listed.on_test_batch_begin(done)
+                logs = steps(source.data, part)
+                done += len(part)
+                listed.on_test_batch_end(done - 1, logs)
+        return logs
 
     def predict(
         self,
