@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from slipstream.ir.dtypes import ALL, DType
@@ -211,3 +212,22 @@ def written_buffers(kernel: Kernel) -> frozenset[int]:
     if isinstance(kernel, Bounds):  # threads that find a fault all write the same
         return frozenset()
     return frozenset(store.access.buffer for store in kernel.stores)
+
+
+def sharing(kernel: Kernel, places: Sequence[int]) -> Kernel:
+    """The kernel with one number for a buffer it reads and one it writes that lie in one place.
+
+    Code takes buffers of different numbers for different memory.
+    """
+    if not isinstance(kernel, LoopNest | Contraction):
+        return kernel
+    numbers = {places[n]: n for n in written_buffers(kernel)}
+
+    def moved(instruction: Instruction) -> Instruction:
+        if not isinstance(instruction, Load):
+            return instruction
+        access = instruction.access
+        number = numbers.get(places[access.buffer], access.buffer)
+        return replace(instruction, access=replace(access, buffer=number))
+
+    return replace(kernel, body=tuple(map(moved, kernel.body)))

@@ -253,7 +253,8 @@ def unary(d: Drawing) -> Any:
 
 def of_positive(d: Drawing) -> Any:
     x = d.floating()
-    x = x if d.wild else apply("absolute")(x) + 1.0
+    x = apply("absolute")(x)  # a sum of no zero but -0 may be either: nothing divides by it
+    x = x if d.wild else x + 1.0
     return apply(d.choices.choice(POSITIVE))(x)
 
 
@@ -322,8 +323,15 @@ def reduce(d: Drawing) -> Any:
         x = d.truths()
         return apply(d.choices.choice(("all", "any")))(x, axes=d.axes(len(x.shape)))
     x = d.numeric(1)
-    name = d.choices.choice(("sum", "sum", "sum", "max", "min", "product"))
-    return apply(name)(x, axes=d.axes(len(x.shape)))
+    axes, name = (
+        d.axes(len(x.shape)),
+        d.choices.choice(("sum", "sum", "sum", "max", "min", "product")),
+    )
+    if name == "product" and x.dtype.is_floating:  # in no order does a part of it overflow
+        x = apply("minimum")(apply("absolute")(x), x.coerce(1.5))
+        if math.prod(x.shape[axis] for axis in axes) > 200:
+            raise Unfit
+    return apply(name)(x, axes=axes)
 
 
 def arg_extremum(d: Drawing) -> Any:

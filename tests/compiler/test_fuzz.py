@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
-from comparison import check, types_of
+from comparison import check, compare, types_of
 from fuzz import complaint, differences, examine, shrunk, small_kernels_shared
 from random_graphs import random_case
 
 from slipstream.compiler.codegen import scalars
+from slipstream.compiler.program import load
 from slipstream.primitives import REGISTRY
+from slipstream.primitives.evaluate import evaluate
 from slipstream.primitives.tracing import trace
 
 PROGRAMS, A_TEST = 120, 20
@@ -78,3 +80,20 @@ def test_a_convolution_over_nothing():
     geometry = {"strides": (1, 3), "low": (2, 1), "high": (0, 0), "dilation": (2, 1), "groups": 1}
     drawn(lambda x, w: apply("convolution")(x, w, **geometry),
           numbers(3, 2, 0, 4), numbers(1, 3, 4, 4))  # fmt: skip
+
+
+@pytest.mark.parametrize("width", [5, 16, 17])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_a_variable_may_be_written_with_what_it_has_no_part_in(width, dtype):
+    """A kernel that reads the old content for another result must do so before it is gone."""
+
+    def function(x, y, z):
+        h = apply("sigmoid")(x)
+        return h, z + y * (h * (1.0 - h))
+
+    arrays = [(n * numbers(16, 16, width)).astype(dtype) for n in (1, 2, 3)]
+    arrays[2] = arrays[2][:, :1]
+    graph = trace(function, types_of(arrays), "found")
+    wanted = evaluate(graph, arrays)
+    for found, array in zip(load(graph, ((1, 0),))(arrays), wanted, strict=True):
+        compare(found, array)
