@@ -1,7 +1,8 @@
 """Which nodes share a kernel: groups, such that no group waits for itself.
 
-Nodes of one iteration space join where one makes what the other uses, element by element. A view
-joins nothing: who reads it reads its root, with other strides.
+Nodes of one iteration space join where one makes what the other uses, element by element; spaces
+that differ in where axes are split are one, by their common refinement. Who reads a view reads its
+root, with other strides.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ from slipstream.compiler.passes.contract import (
     walk_of,
 )
 from slipstream.compiler.passes.products import product_of
-from slipstream.compiler.views import View, is_whole, view_of, whole
+from slipstream.compiler.spaces import is_in_order, refined, refined_axes, refinement
+from slipstream.compiler.views import View, broadcast_strides, is_whole, view_of, whole
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.structure import identity, iota
@@ -57,6 +59,15 @@ class Group:
     @property
     def values(self) -> list[Value]:
         return [v for node in self.nodes for v in node.outputs]
+
+    def axes_over(self, space: Shape) -> tuple[int, ...] | None:
+        """The axes summed over, as those of a refinement of the shape."""
+        return None if self.axes is None else refined_axes(self.axes, self.shape, space)
+
+
+def space_of(node: Node) -> Shape:
+    """What a node of a nest walks: its input if it is a reduction, else its output."""
+    return (node.inputs if is_reduction(node) else node.outputs)[0].type.shape
 
 
 @dataclass
@@ -129,7 +140,7 @@ class _Fusion:
 
     def _product(self, number: int, node: Node) -> Group:
         """A contraction; an operand that the tiles cannot read is laid out first."""
-        product = product_of(node, lambda v: self.views.get(v) or whole(v))
+        product = product_of(node, self._view)
         name = to_rearrange(product)
         if name is not None:
             product, source, shape = rearranged(product, name)
@@ -159,13 +170,12 @@ class _Fusion:
 
     def _single(self, number: int, node: Node, view: View | None) -> Group:
         if is_nest(node):
-            reduces = is_reduction(node)
-            shape = (node.inputs if reduces else node.outputs)[0].type.shape
-            return Group(number, "nest", [node], shape, node.params["axes"] if reduces else None)
+            axes = node.params["axes"] if is_reduction(node) else None
+            return Group(number, "nest", [node], space_of(node), axes)
         if view is not None:
             return Group(number, "copy", [node], node.outputs[0].type.shape, source=view)
         if is_view(node) and node.outputs[0].type.size:
-            source = self.views.get(node.inputs[0]) or whole(node.inputs[0])
+            source = self._view(node.inputs[0])
             return Group(number, "copy", [node], node.inputs[0].type.shape, source=source)
         return Group(number, "lay" if is_laid(node) and is_filled(node) else "call", [node])
 
@@ -184,21 +194,32 @@ class _Fusion:
     def _join(self, group: Group, node: Node) -> None:
         """Unite a new group with those that make its inputs, where nothing forbids it."""
         for value in node.inputs:
-            maker = self.groups.get(self.home.get(value, -1))
-            if maker is not None and maker is not group and self._can_join(maker, group):
-                self._unite(maker, group)
+            maker = self.groups.get(self.home.get(self._view(value).root, -1))
+            if maker is None or maker is group or group.kind != "nest":
+                continue
+            if maker.kind == "product":
+                space = group.shape if self._can_follow(maker, group) else None
+            else:
+                space = self._common_space(maker, group)
+            if space is not None:
+                self._unite(maker, group, space)
                 group = maker
 
-    def _can_join(self, maker: Group, group: Group) -> bool:
-        if maker.kind == "product":
-            return self._can_follow(maker, group)
-        if group.kind != "nest" or maker.kind != "nest" or maker.shape != group.shape:
-            return False
-        if len(maker.nodes) + len(group.nodes) > MOST_NODES:
-            return False
-        if None not in (maker.axes, group.axes) and maker.axes != group.axes:
-            return False
-        return self._reads_own_elements(maker, group) and not self._waits(maker, group)
+    def _view(self, value: Value) -> View:
+        return self.views.get(value) or whole(value)
+
+    def _common_space(self, maker: Group, group: Group) -> Shape | None:
+        """The iteration space of both together; None where they must stay apart."""
+        if maker.kind != "nest" or len(maker.nodes) + len(group.nodes) > MOST_NODES:
+            return None
+        space = refinement(maker.shape, group.shape)
+        if space is None:
+            return None
+        summed = maker.axes_over(space), group.axes_over(space)
+        if None not in summed and summed[0] != summed[1]:
+            return None
+        apart = not self._reads_own_elements(maker, group, space) or self._waits(maker, group)
+        return None if apart else space
 
     def _can_follow(self, maker: Group, group: Group) -> bool:
         """Whether the totals of a contraction can go through a nest before they are stored."""
@@ -214,23 +235,23 @@ class _Fusion:
             if node.operation is iota:
                 return False
             for value in node.inputs:
-                view = self.views.get(value) or whole(value)
+                view = self._view(value)
                 walk = walk_of(view, value.type.shape, shape, record.columns.size)
                 if walk is None or (view.root in made and value not in made):
                     return False
         return not self._waits(maker, group)
 
-    def _reads_own_elements(self, maker: Group, group: Group) -> bool:
+    def _reads_own_elements(self, maker: Group, group: Group, space: Shape) -> bool:
         """Whether neither reads results of the other but element by element."""
         for first, second in ((maker, group), (group, maker)):
             made = {v for node in first.nodes for v in node.outputs}
             totals = {v for node in first.nodes if is_reduction(node) for v in node.outputs}
             for node in second.nodes:
                 for value in node.inputs:
-                    view = self.views.get(value)
-                    if value in totals or (view is not None and view.root in made):
+                    view = self._view(value)
+                    if view.root in totals:
                         return False
-                    if value in made and value.type.shape != second.shape:
+                    if view.root in made and not _in_step(view, value, node, space):
                         return False
         return True
 
@@ -242,9 +263,11 @@ class _Fusion:
                 return True
         return False
 
-    def _unite(self, kept: Group, gone: Group) -> None:
+    def _unite(self, kept: Group, gone: Group, space: Shape) -> None:
         kept.nodes += gone.nodes
-        kept.axes = kept.axes if kept.axes is not None else gone.axes
+        axes = kept.axes_over(space)
+        kept.axes = axes if axes is not None else gone.axes_over(space)
+        kept.shape = space
         kept.needs = (kept.needs | gone.needs) - {kept.number, gone.number}
         del self.groups[gone.number]
         own = 1 << kept.number | 1 << gone.number
@@ -284,6 +307,13 @@ class _Fusion:
                 if not waiting[user]:
                     heapq.heappush(ready, user)
         return ordered
+
+
+def _in_step(view: View, value: Value, node: Node, space: Shape) -> bool:
+    """Whether a node is at the very element of the root that it reads, all along a refinement."""
+    own = space_of(node)
+    strides = broadcast_strides(view.strides, value.type.shape, own)
+    return not view.offset and is_in_order(refined(strides, own, space), space)
 
 
 def stored_values(plan: Plan) -> dict[Group, list[Value]]:

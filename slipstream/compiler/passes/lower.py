@@ -18,9 +18,10 @@ from slipstream.compiler.kernels import (
 )
 from slipstream.compiler.operations import is_reduction
 from slipstream.compiler.passes.contract import Product, finished, kernel
-from slipstream.compiler.passes.fuse import Group, Plan
+from slipstream.compiler.passes.fuse import Group, Plan, space_of
 from slipstream.compiler.passes.lay import Call, laid
 from slipstream.compiler.passes.picked import overwritten, picked, placed_last
+from slipstream.compiler.spaces import refined
 from slipstream.compiler.views import View, broadcast_strides, row_major
 from slipstream.ir.dtypes import DType
 from slipstream.ir.graph import Constant, Node, Value
@@ -82,15 +83,16 @@ class _Lowering:
     def _take(self, node: Node) -> None:
         (out,) = node.outputs
         if self.group.source is not None:
-            self.known[out] = self._read_view(self.group.source, self.group.shape, out.type.dtype)
+            shape = self.group.shape
+            self.known[out] = self._read_view(self.group.source, shape, shape, out.type.dtype)
         elif is_reduction(node):
-            self.reductions[out] = node, self._read(node.inputs[0])
+            self.reductions[out] = node, self._read(node.inputs[0], node)
         elif node.operation is iota:
-            axis = node.params["axis"]
-            strides = tuple(int(i == axis) for i in range(len(self.group.shape)))
+            axis, shape = node.params["axis"], out.type.shape
+            strides = self._over_group([int(i == axis) for i in range(len(shape))], shape)
             self.known[out] = self._add(Counter(Access(-1, 0, strides), out.type.dtype))
         else:
-            arguments = tuple(self._read(v) for v in node.inputs)
+            arguments = tuple(self._read(v, node) for v in node.inputs)
             dtypes = tuple(v.type.dtype for v in node.inputs)
             application = Apply(node.operation, arguments, dtypes, out.type.dtype)
             self.known[out] = self._add(application)
@@ -101,20 +103,22 @@ class _Lowering:
             self.body.append(instruction)
         return self.known[instruction]
 
-    def _read(self, value: Value) -> int:
-        if value in self.known:
-            return self.known[value]
-        return self._read_view(self.plan.view(value), value.type.shape, value.type.dtype)
+    def _read(self, value: Value, node: Node) -> int:
+        view = self.plan.view(value)
+        if view.root in self.known:  # made in this group, and read element by element
+            return self.known[view.root]
+        return self._read_view(view, value.type.shape, space_of(node), value.type.dtype)
 
-    def _read_view(self, view: View, shape: Shape, dtype: DType) -> int:
+    def _read_view(self, view: View, shape: Shape, own: Shape, dtype: DType) -> int:
+        """A view of `shape` as a node reads it that walks the shape `own`."""
         if isinstance(view.root, Constant) and view.root.type.size == 1:
             return self._add(Number(view.root.array.tobytes(), dtype))
-        return self._add(Load(self._access(view, shape), dtype))
-
-    def _access(self, view: View, shape: Shape) -> Access:
         buffer = self.buffers.setdefault(view.root, len(self.buffers))
-        strides = broadcast_strides(view.strides, shape, self.group.shape)
-        return Access(buffer, view.offset, strides)
+        strides = self._over_group(broadcast_strides(view.strides, shape, own), own)
+        return self._add(Load(Access(buffer, view.offset, strides), dtype))
+
+    def _over_group(self, strides: Sequence[int], shape: Shape) -> Shape:
+        return refined(strides, shape, self.group.shape)
 
     def _store(self, value: Value) -> Store:
         buffer = self.buffers.setdefault(value, len(self.buffers))
