@@ -108,18 +108,23 @@ class Contraction:
 
     Buffers 0 and 1 are left and right. `rows` has no stride in `right`, and `columns` none in
     `left` and 1 in the others. `outer` loops have a stride in the result, `inner` ones have none:
-    they are summed over. An access of the body has two strides: over the place in the result, and
-    over the column.
+    they are summed over. Accesses of the body and the stores have a stride for each of `walked`,
+    over the columns 0 or 1.
     """
 
     outer: tuple[Loop, ...]
     rows: Loop
     columns: Loop
     inner: tuple[Loop, ...]
-    offsets: tuple[int, int, int]
+    offsets: tuple[int, int]
     dtype: DType
     body: tuple[Instruction, ...] = ()
     stores: tuple[Store, ...] = ()
+
+    @property
+    def walked(self) -> tuple[Loop, ...]:
+        """The loops that go through the result."""
+        return (*self.outer, self.rows, self.columns)
 
     @property
     def buffers(self) -> int:

@@ -14,17 +14,16 @@ from llvmlite import ir
 
 from slipstream.compiler.codegen.scalars import emit
 from slipstream.compiler.codegen.vector import I8, I64, Writer
-from slipstream.compiler.kernels import Apply, Contraction, Loop, Number, Total
+from slipstream.compiler.kernels import Access, Apply, Contraction, Load, Loop, Number, Total
 from slipstream.compiler.target import Target
 
 
 class Places(NamedTuple):
-    """Offsets into the operands and the result, and the column."""
+    """Offsets into the operands, and the counters of the loops of the result."""
 
     left: Any
     right: Any
-    out: Any
-    column: Any
+    counters: tuple[Any, ...]
 
 
 class Tile(NamedTuple):
@@ -76,20 +75,19 @@ class _Tiles:
 
     def write(self) -> None:
         """Tiles are numbered, columns slowest, and divided among the threads."""
-        left, right, out = self.kernel.offsets
-        start = Places(I64(left), I64(right), I64(out), I64(0))
-        loops = self.kernel.outer
+        left, right = self.kernel.offsets
+        start = Places(I64(left), I64(right), (I64(0),) * len(self.kernel.walked))
         columns, rows = (
             self._tiles(self.kernel.columns, self.width),
             self._tiles(self.kernel.rows, self.rows),
         )
-        sizes = [*(loop.size for loop in loops), columns, rows]
+        sizes = [*(loop.size for loop in self.kernel.outer), columns, rows]
 
         def once(number: Any) -> None:
             *counters, column, row = self.w.digits(number, sizes)
             places = start
-            for loop, counter in zip(loops, counters, strict=True):
-                places = self._moved(places, loop, counter)
+            for position, counter in enumerate(counters):
+                places = self._moved(places, position, counter)
             self._columns(places, column, row)
 
         self.w.each_of_mine(math.prod(sizes), once)
@@ -101,15 +99,23 @@ class _Tiles:
     def _tiles(self, loop: Loop, step: int) -> int:
         return -(-loop.size // step)
 
-    def _moved(self, places: Places, loop: Loop, counter: Any) -> Places:
-        strides = (loop.left, loop.right, loop.out, int(loop is self.kernel.columns))
-        return Places(*(map(self.w.offset, places, (counter,) * 4, strides)))
+    def _moved(self, places: Places, position: int, counter: Any) -> Places:
+        """The places at a counter of a loop of the result."""
+        loop = self.kernel.walked[position]
+        before, after = places.counters[:position], places.counters[position + 1 :]
+        return self._summed(places, loop, counter)._replace(counters=(*before, counter, *after))
+
+    def _summed(self, places: Places, loop: Loop, counter: Any) -> Places:
+        """The places at a counter of any loop, as far as the operands go."""
+        left = self.w.offset(places.left, counter, loop.left)
+        right = self.w.offset(places.right, counter, loop.right)
+        return places._replace(left=left, right=right)
 
     def _columns(self, places: Places, column: Any, row: Any) -> None:
         """The tile's columns, of which the last tile has fewer."""
         rest = self.kernel.columns.size % self.width
         full = Tile(self.rows, self.vectors, None)
-        places = self._moved(places, self.kernel.columns, self._times(column, self.width))
+        places = self._moved(places, len(self.kernel.outer) + 1, self._times(column, self.width))
         vectors = -(-rest // self.w.lanes)
         edge = Tile(self.rows, vectors, rest % self.w.lanes or None)
         self._cases(
@@ -121,7 +127,7 @@ class _Tiles:
         """The tile's rows, of which the last tile has fewer."""
         rows = self.kernel.rows
         rest = rows.size % tile.rows
-        places = self._moved(places, rows, self._times(row, tile.rows))
+        places = self._moved(places, len(self.kernel.outer), self._times(row, tile.rows))
         edge = tile._replace(rows=rest)
         self._cases(
             row, self._tiles(rows, tile.rows), bool(rest),
@@ -163,7 +169,7 @@ class _Tiles:
             return self._step(places, tile, sums)
 
         def once(counter: Any, carried: list[Any]) -> Sequence[Any]:
-            return self._inner(loops[1:], self._moved(places, loops[0], counter), tile, carried)
+            return self._inner(loops[1:], self._summed(places, loops[0], counter), tile, carried)
 
         return self.w.loop(loops[0].size, once, sums)
 
@@ -193,12 +199,10 @@ class Finish:
 
     def __init__(self, writer: Writer, kernel: Contraction, places: Places) -> None:
         self.w, self.kernel, self.places = writer, kernel, places
-        self.known: dict[tuple[Any, int], Any] = {}  # loads that the rows share, by vector
+        self.known: dict[Any, Any] = {}  # loads that rows or vectors share
+        self.begins: dict[Any, Any] = {}  # offsets where the tile begins, by offset and strides
 
     def write(self, row: int, vector: int, total: Any, mask: Any) -> None:
-        across = vector * self.w.lanes
-        here = self.w.offset(self.places.out, I64(1), row * self.kernel.rows.out + across)
-        column = self.w.offset(self.places.column, I64(1), across)
         values: list[Any] = []
         for instruction in self.kernel.body:
             if isinstance(instruction, Total):
@@ -206,22 +210,32 @@ class Finish:
             elif isinstance(instruction, Apply):
                 arguments = [values[i] for i in instruction.arguments]
                 values.append(emit(self.w, instruction, arguments))
+            elif isinstance(instruction, Number):
+                values.append(self.w.stored_number(instruction.bytes, instruction.dtype))
             else:
-                values.append(self._loaded(instruction, here, column, vector, mask))
+                values.append(self._loaded(instruction, row, vector, mask))
         for store in self.kernel.stores:
-            buffer = self.w.buffers[store.access.buffer]
-            self.w.store_vector(values[store.value], buffer, here, store.dtype, mask)
+            buffer, place = self.w.buffers[store.access.buffer], self._at(store.access, row, vector)
+            self.w.store_vector(values[store.value], buffer, place, store.dtype, mask)
 
-    def _loaded(self, instruction: Any, here: Any, column: Any, vector: int, mask: Any) -> Any:
-        if isinstance(instruction, Number):
-            return self.w.stored_number(instruction.bytes, instruction.dtype)
-        buffer, dtype = self.w.buffers[instruction.access.buffer], instruction.dtype
-        if instruction.access.strides == (1, 0):
-            return self.w.load_vector(buffer, here, dtype, mask)
-        key = instruction, vector
+    def _at(self, access: Access, row: int, vector: int) -> Any:
+        """The offset of a row and vector of the tile."""
+        key = access.offset, access.strides
+        if key not in self.begins:
+            place: Any = I64(access.offset)
+            for counter, stride in zip(self.places.counters, access.strides, strict=True):
+                place = self.w.offset(place, counter, stride)
+            self.begins[key] = place
+        down, across = access.strides[-2:]
+        return self.w.offset(self.begins[key], I64(1), row * down + vector * self.w.lanes * across)
+
+    def _loaded(self, load: Load, row: int, vector: int, mask: Any) -> Any:
+        down, across = load.access.strides[-2:]
+        key = load, down and row, across and vector
         if key not in self.known:
-            if instruction.access.strides == (0, 1):
-                self.known[key] = self.w.load_vector(buffer, column, dtype, mask)
+            buffer, place = self.w.buffers[load.access.buffer], self._at(load.access, row, vector)
+            if across:
+                self.known[key] = self.w.load_vector(buffer, place, load.dtype, mask)
             else:
-                self.known[key] = self.w.splat(self.w.load(buffer, I64(0), dtype))
+                self.known[key] = self.w.splat(self.w.load(buffer, place, load.dtype))
         return self.known[key]

@@ -43,7 +43,6 @@ class Product:
     right: View
     loops: tuple[Loop, ...]
     dtype: DType
-    out_offset: int = 0
 
 
 class Choice(NamedTuple):
@@ -111,7 +110,7 @@ def contraction(product: Product, choice: Choice) -> Contraction:
         choice.rows or Loop(1, 0, 0, 0),
         choice.columns,
         choice.inner,
-        (product.left.offset, product.right.offset, product.out_offset),
+        (product.left.offset, product.right.offset),
         product.dtype,
     )
 
@@ -127,9 +126,7 @@ def as_nest(product: Product) -> LoopNest:
         Apply(multiply, (0, 1), (dtype, dtype), dtype),
     )
     reduced = tuple(not n.out for n in order)
-    store = Store(
-        Access(2, product.out_offset, strides[2]), 2, dtype, sum_ if any(reduced) else None
-    )
+    store = Store(Access(2, 0, strides[2]), 2, dtype, sum_ if any(reduced) else None)
     nest = LoopNest(tuple(n.size for n in order), reduced, body, (store,))
     return collapsed(nest)
 
@@ -173,23 +170,36 @@ def rearranged(product: Product, name: str) -> tuple[Product, View, Sequence[int
     return replace(product, loops=loops), source, [n.size for n in own]
 
 
-def walk_of(view: View, shape: Shape, out: Shape, columns: int) -> tuple[int, int] | None:
-    """How an array is read beside a contraction's result: strides over its places and columns.
+def walk_of(view: View, shape: Shape, out: Shape, record: Contraction) -> Access | None:
+    """How an array is read beside a contraction's result: an access of buffer 0.
 
-    (1, 0) where it lies as the result does, (0, 1) where it has a number a column, (0, 0) where it
-    is one number; None where it is none of these.
+    None where the loops do not walk it with one stride each, or vectors do not lie in rows.
     """
-    strides = broadcast_strides(view.strides, shape, out)
-    seen = [(n, step) for n, step in zip(out, strides, strict=True) if n > 1]
-    if not any(step for _, step in seen):
-        return (0, 0) if not view.offset else None
-    own = [step for n, step in zip(out, row_major(out), strict=True) if n > 1]
-    if view.offset:
+    own = broadcast_strides(view.strides, shape, out)
+    axes = [
+        (n, step, stride) for n, step, stride in zip(out, row_major(out), own, strict=True) if n > 1
+    ]
+    found = [_stride_along(loop, axes) for loop in record.walked]
+    if None in found or found[-1] not in (0, 1):
         return None
-    if [step for _, step in seen] == own:
-        return 1, 0
-    is_column = out[-1] == columns and seen[-1] == (columns, 1)
-    return (0, 1) if is_column and not any(step for _, step in seen[:-1]) else None
+    return Access(0, view.offset, tuple(n or 0 for n in found))
+
+
+def _stride_along(loop: Loop, axes: Sequence[tuple[int, int, int]]) -> int | None:
+    """The stride of a loop through axes of (size, step in the result, stride in the array)."""
+    if loop.size == 1:
+        return 0
+    place = min(i for i, (_, step, _) in enumerate(axes) if step <= loop.out)
+    size, step, stride = axes[place]
+    times = loop.out // step
+    stride, covered = stride * times, size // times
+    while covered < loop.size:
+        place -= 1
+        size, _, outer = axes[place]
+        if outer != stride * covered:
+            return None
+        covered *= size
+    return stride
 
 
 def finished(
@@ -203,7 +213,8 @@ def finished(
     buffers: dict[Value, int] = {}
     body: list[Instruction] = [Total(record.dtype)]
     known: dict[Value, int] = {total: 0}
-    walks: dict[Value, set[tuple[int, int]]] = {}
+    own = Access(0, 0, tuple(loop.out for loop in record.walked))
+    walks: dict[Value, set[Access]] = {}
 
     def read(value: Value) -> int:
         if value in known:
@@ -212,11 +223,11 @@ def finished(
         if isinstance(seen.root, Constant) and seen.root.type.size == 1:
             body.append(Number(seen.root.array.tobytes(), value.type.dtype))
         else:
-            walk = walk_of(seen, value.type.shape, total.type.shape, record.columns.size)
+            walk = walk_of(seen, value.type.shape, total.type.shape, record)
             assert walk is not None
             walks.setdefault(seen.root, set()).add(walk)
             number = buffers.setdefault(seen.root, 2 + len(buffers))
-            body.append(Load(Access(number, 0, walk), value.type.dtype))
+            body.append(Load(replace(walk, buffer=number), value.type.dtype))
         known[value] = len(body) - 1
         return known[value]
 
@@ -229,7 +240,7 @@ def finished(
     stores = []
     for value in stored:
         number = buffers.setdefault(value, 2 + len(buffers))
-        stores.append(Store(Access(number, 0, (1, 0)), known[value], value.type.dtype))
-    in_step = frozenset(v for v, seen in walks.items() if seen == {(1, 0)})
+        stores.append(Store(replace(own, buffer=number), known[value], value.type.dtype))
+    in_step = frozenset(v for v, seen in walks.items() if seen == {own})
     whole = replace(record, body=tuple(body), stores=tuple(stores))
     return whole, tuple(buffers), in_step

@@ -236,7 +236,7 @@ class _Fusion:
                 return False
             for value in node.inputs:
                 view = self._view(value)
-                walk = walk_of(view, value.type.shape, shape, record.columns.size)
+                walk = walk_of(view, value.type.shape, shape, record)
                 if walk is None or (view.root in made and value not in made):
                     return False
         return not self._waits(maker, group)
