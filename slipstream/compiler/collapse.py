@@ -6,7 +6,12 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from slipstream.compiler.kernels import Access, Counter, Load, LoopNest
+from slipstream.compiler.kernels import Access, Counter, Kernel, Load, LoopNest
+
+
+def tidied(kernel: Kernel) -> Kernel:
+    """A kernel as code is made for it."""
+    return collapsed(kernel) if isinstance(kernel, LoopNest) else kernel
 
 
 def collapsed(nest: LoopNest) -> LoopNest:

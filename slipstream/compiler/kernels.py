@@ -220,19 +220,22 @@ def written_buffers(kernel: Kernel) -> frozenset[int]:
 
 
 def sharing(kernel: Kernel, places: Sequence[int]) -> Kernel:
-    """The kernel with one number for a buffer it reads and one it writes that lie in one place.
+    """The kernel with one number for all buffers in a place that it writes.
 
     Code takes buffers of different numbers for different memory.
     """
     if not isinstance(kernel, LoopNest | Contraction):
         return kernel
-    numbers = {places[n]: n for n in written_buffers(kernel)}
+    numbers: dict[int, int] = {}
+    for n in sorted(written_buffers(kernel)):
+        numbers.setdefault(places[n], n)
 
-    def moved(instruction: Instruction) -> Instruction:
-        if not isinstance(instruction, Load):
-            return instruction
-        access = instruction.access
-        number = numbers.get(places[access.buffer], access.buffer)
-        return replace(instruction, access=replace(access, buffer=number))
+    def moved(item: Any) -> Any:
+        if not isinstance(item, Load | Store):
+            return item
+        number = numbers.get(places[item.access.buffer], item.access.buffer)
+        return replace(item, access=replace(item.access, buffer=number))
 
-    return replace(kernel, body=tuple(map(moved, kernel.body)))
+    return replace(
+        kernel, body=tuple(map(moved, kernel.body)), stores=tuple(map(moved, kernel.stores))
+    )

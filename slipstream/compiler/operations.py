@@ -13,11 +13,12 @@ from slipstream.compiler.views import VIEWS
 from slipstream.ir.graph import Node
 from slipstream.primitives.base import Primitive
 from slipstream.primitives.indexing import gather, gather_nd, last_places
+from slipstream.primitives.mosaic import mosaic
 from slipstream.primitives.scattering import scatter_add, scatter_nd_add, scatter_nd_update
 from slipstream.primitives.structure import concat, iota, pad
 from slipstream.primitives.window import window_place, window_spread
 
-LAID: tuple[Primitive, ...] = (pad, concat, window_place, window_spread)
+LAID: tuple[Primitive, ...] = (pad, concat, mosaic, window_place, window_spread)
 SCATTERS: dict[Any, str] = {scatter_add: "add", scatter_nd_add: "add", scatter_nd_update: "put"}
 
 

@@ -129,7 +129,8 @@ class Program:
     def _segment(self, calls: list[Call]) -> Segment:
         numbered = [(kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls]
         kept = [n for n, (kernel, slots) in enumerate(numbered) if not _is_idle(kernel, slots)]
-        entries = tuple((sharing(*numbered[n]), numbered[n][1]) for n in kept)
+        shared = [(sharing(*numbered[n]), numbered[n][1]) for n in kept]
+        entries = tuple((kernel, slots[: kernel.buffers]) for kernel, slots in shared)
         calls = [calls[n] for n in kept]
         return Segment(entries, tuple(sorted(barriers(calls, self._region))))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 
 from slipstream.compiler.views import row_major
 from slipstream.ir.types import Shape
@@ -31,7 +32,7 @@ def refinement(first: Shape, second: Shape) -> Shape | None:
         return None
     ends = sorted(_boundaries(first) | _boundaries(second))
     sizes = []
-    for inner, outer in zip(ends, ends[1:], strict=False):
+    for inner, outer in pairwise(ends):
         if outer % inner:
             return None
         sizes.append(outer // inner)

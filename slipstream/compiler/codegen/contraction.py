@@ -13,9 +13,20 @@ from typing import Any, NamedTuple
 from llvmlite import ir
 
 from slipstream.compiler.codegen.scalars import emit
-from slipstream.compiler.codegen.vector import I8, I64, Writer
-from slipstream.compiler.kernels import Access, Apply, Contraction, Load, Loop, Number, Total
+from slipstream.compiler.codegen.vector import I8, I64, LINE, Writer
+from slipstream.compiler.kernels import (
+    Access,
+    Apply,
+    Contraction,
+    Load,
+    Loop,
+    Number,
+    Store,
+    Total,
+)
 from slipstream.compiler.target import Target
+
+LONG = 128  # steps of the sum: enough for memory to come nearer meanwhile
 
 
 class Places(NamedTuple):
@@ -156,8 +167,10 @@ class _Tiles:
 
     def _tile(self, tile: Tile, places: Places) -> None:
         zeros = [self.zero] * (tile.rows * tile.vectors)
-        sums = self._inner(self.kernel.inner, places, tile, zeros)
         finish = Finish(self.w, self.kernel, places)
+        if math.prod(loop.size for loop in self.kernel.inner) >= LONG:
+            finish.prefetch(tile)
+        sums = self._inner(self.kernel.inner, places, tile, zeros)
         for index, total in enumerate(sums):
             row, vector = divmod(index, tile.vectors)
             finish.write(row, vector, total, self._mask(tile, vector))
@@ -217,6 +230,20 @@ class Finish:
         for store in self.kernel.stores:
             buffer, place = self.w.buffers[store.access.buffer], self._at(store.access, row, vector)
             self.w.store_vector(values[store.value], buffer, place, store.dtype, mask)
+
+    def prefetch(self, tile: Tile) -> None:
+        """Ask for the memory that the tile is going to touch: stores wait in line for theirs."""
+        touched = [i for i in self.kernel.body if isinstance(i, Load)]
+        for item in (*touched, *self.kernel.stores):
+            down, across = item.access.strides[-2:]
+            per_line = max(1, LINE // (self.w.lanes * item.dtype.size))
+            vectors = range(0, tile.vectors, per_line) if across else range(1)
+            for row in range(tile.rows) if down else range(1):
+                for vector in vectors:
+                    place = self._at(item.access, row, vector)
+                    is_written = isinstance(item, Store)
+                    buffer = self.w.buffers[item.access.buffer]
+                    self.w.prefetch(buffer, place, item.dtype, is_written)
 
     def _at(self, access: Access, row: int, vector: int) -> Any:
         """The offset of a row and vector of the tile."""

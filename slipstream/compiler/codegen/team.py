@@ -12,10 +12,9 @@ from typing import Any
 
 from llvmlite import ir
 
-from slipstream.compiler.codegen.vector import BYTES, I8, I32, I64
+from slipstream.compiler.codegen.vector import BYTES, I8, I32, I64, LINE
 from slipstream.compiler.target import Target
 
-LINE = 64  # bytes of a cache line
 WORD = 8
 SPINS_AT_BARRIER = 2_000  # before the processor is offered to others
 SPINS_BEFORE_SLEEP = 10_000  # between programs: some hundred microseconds

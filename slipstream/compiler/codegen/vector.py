@@ -17,6 +17,7 @@ from slipstream.ir.dtypes import DType
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 BYTES = I8.as_pointer()
 OPAQUE = llvm.llvm_version_info[0] >= 17  # pointers have no element type, nor do intrinsics' names
+LINE = 64  # bytes of a cache line
 CONTRACT = ("contract",)  # a product and a sum may become one rounding; nothing else is loosened
 
 
@@ -247,6 +248,16 @@ class Writer:
         for lane in range(count):
             at = self.b.add(offset, I64(lane * stride))
             self.store(self.b.extract_element(value, I32(lane)), pointer, at, dtype)
+
+    def prefetch(self, pointer: Any, offset: Any, dtype: DType, is_written: bool) -> None:
+        """Bring an element's cache line near, to be read or written soon."""
+        place = self.address(pointer, offset, I8, dtype.size)
+        full = "llvm.prefetch.p0" if OPAQUE else "llvm.prefetch.p0i8"
+        known = self.module.globals.get(full)
+        if known is None:
+            kind = ir.FunctionType(ir.VoidType(), [BYTES, I32, I32, I32])
+            known = ir.Function(self.module, kind, full)
+        self.b.call(known, [place, I32(int(is_written)), I32(3), I32(1)])
 
     def _masked(self, name: str, kind: Any, arguments: list[Any], result: Any) -> Any:
         pointer = "p0" if OPAQUE else f"p0{_suffix(kind)}"

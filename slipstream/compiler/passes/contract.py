@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from slipstream.compiler.collapse import collapsed
 from slipstream.compiler.kernels import (
     Access,
     Apply,
@@ -127,8 +126,7 @@ def as_nest(product: Product) -> LoopNest:
     )
     reduced = tuple(not n.out for n in order)
     store = Store(Access(2, 0, strides[2]), 2, dtype, sum_ if any(reduced) else None)
-    nest = LoopNest(tuple(n.size for n in order), reduced, body, (store,))
-    return collapsed(nest)
+    return LoopNest(tuple(n.size for n in order), reduced, body, (store,))
 
 
 def kernel(product: Product) -> tuple[Kernel, tuple[View, View]]:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Hashable, Sequence
 from typing import Any
 
 from slipstream.compiler.operations import has_native_types, is_filled, is_native_node
-from slipstream.compiler.passes.rewrite import REWRITES
+from slipstream.compiler.passes.rewrite import rewrite_of
 from slipstream.compiler.views import is_trivial
 from slipstream.ir.builder import Builder, frozen
 from slipstream.ir.graph import Constant, Graph, Node, Value, subgraphs
@@ -57,11 +57,13 @@ def _copied(
 def _expansion(node: Node, expansions: Expansions) -> Graph | None:
     """What stands for a node; None where it stays."""
     operation = node.operation
-    if not isinstance(operation, Primitive) or is_native_node(node):
+    if not isinstance(operation, Primitive):
         return None
-    function = REWRITES.get(operation, operation.expand)
+    function = rewrite_of(node)
     if function is None:
-        return None
+        if is_native_node(node) or operation.expand is None:
+            return None
+        function = operation.expand
     calls = any(True for _ in subgraphs(node.params))
     if not calls and not (has_native_types(node) and is_filled(node)):
         return None

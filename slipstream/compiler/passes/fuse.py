@@ -34,7 +34,7 @@ from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.structure import identity, iota
 
-MOST_FOLLOWERS = 16  # nodes in a contraction: their code is repeated for every vector of a tile
+MOST_FOLLOWERS = 16
 AHEAD = 4  # numbers of a node's groups: its own, and those of operands laid out before
 MOST_NODES = 200  # in a group: more would not stay in registers
 

@@ -5,12 +5,12 @@ Each is a kernel that fills what nothing else writes, then one for each part tha
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from slipstream.compiler.collapse import collapsed
 from slipstream.compiler.kernels import (
     Access,
     Apply,
@@ -31,6 +31,7 @@ from slipstream.primitives import elementwise as e
 from slipstream.primitives import structure as s
 from slipstream.primitives import window as w
 from slipstream.primitives.base import Primitive
+from slipstream.primitives.mosaic import mosaic, stops_of
 
 Call = tuple[Kernel, tuple[Value, ...]]  # a kernel and its buffers, in order
 
@@ -100,7 +101,7 @@ class _Writer:
             value = self.apply(e.add, old, value, of=kinds, to=self.dtype)
         store = Store(access, value, self.dtype)
         nest = LoopNest(region.shape, (False,) * len(region.shape), tuple(self.body), (store,))
-        return collapsed(nest), tuple(self.buffers)
+        return nest, tuple(self.buffers)
 
 
 def _fill(value: View, region: Region, out: Value) -> Call:
@@ -147,6 +148,52 @@ def _concatenation(plan: Plan, node: Node) -> list[Call]:
         if value.type.size:
             calls.append(_copy(plan.view(value), Region(value.type.shape, start, own), out))
         start += value.type.shape[axis] * own[axis]
+    return calls
+
+
+def region_of(part: Shape, starts: Shape, steps: Shape, shape: Shape) -> Region:
+    """Where a part of a mosaic lies."""
+    own = row_major(shape)
+    start = sum(a * b for a, b in zip(starts, own, strict=True))
+    return Region(part, start, tuple(a * b for a, b in zip(steps, own, strict=True)))
+
+
+def regions_of(node: Node) -> list[Region]:
+    """Where the parts of a mosaic lie."""
+    rows = zip(node.inputs, node.params["starts"], node.params["steps"], strict=True)
+    return [region_of(v.type.shape, *place, node.outputs[0].type.shape) for v, *place in rows]
+
+
+def box_of(node: Node) -> tuple[Shape, Shape] | None:
+    """The (starts, ends) of the box that the parts of a mosaic fill; None where they leave gaps."""
+    places = [*zip(node.inputs, node.params["starts"], node.params["steps"], strict=True)]
+    ends = [stops_of(v.type.shape, starts, steps) for v, starts, steps in places]
+    first = tuple(map(min, zip(*(starts for _, starts, _ in places), strict=True)))
+    last = tuple(map(max, zip(*ends, strict=True)))
+    filled = sum(v.type.size for v, _, _ in places)
+    box = math.prod(b - a for a, b in zip(first, last, strict=True))
+    return (first, last) if filled == box else None
+
+
+def _mosaic(plan: Plan, node: Node) -> list[Call]:
+    """Zeros around the box that the parts fill, or first everywhere; then each part."""
+    (out,), box = node.outputs, box_of(node)
+    calls = [_zeros(_whole(out), out)] if box is None else _around(out, *box)
+    for value, region in zip(node.inputs, regions_of(node), strict=True):
+        calls.append(_copy(plan.view(value), region, out))
+    return calls
+
+
+def _around(out: Value, starts: Shape, ends: Shape) -> list[Call]:
+    """Zeros outside a box: before and behind it, axis by axis."""
+    calls, own, shape = [], row_major(out.type.shape), [*out.type.shape]
+    begin = 0
+    for axis, (start, end, size) in enumerate(zip(starts, ends, out.type.shape, strict=True)):
+        for first, last in ((0, start), (end, size)):
+            if first < last:
+                rest = (*shape[:axis], last - first, *shape[axis + 1 :])
+                calls.append(_zeros(Region(rest, begin + first * own[axis], own), out))
+        shape[axis], begin = end - start, begin + start * own[axis]
     return calls
 
 
@@ -251,6 +298,7 @@ def _windows(plan: Plan, node: Node) -> list[Call]:
 LAYERS: dict[Primitive, Callable[[Plan, Node], list[Call]]] = {
     s.pad: _padding,
     s.concat: _concatenation,
+    mosaic: _mosaic,
     w.window_place: _windows,
     w.window_spread: _windows,
 }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from slipstream.compiler.collapse import collapsed
 from slipstream.compiler.kernels import (
     Access,
     Apply,
@@ -78,7 +77,7 @@ class _Lowering:
         shape, axes = self.group.shape, self.group.axes or ()
         reduced = tuple(i in axes for i in range(len(shape)))
         nest = LoopNest(shape, reduced, tuple(self.body), tuple(stores))
-        return Lowered(((collapsed(nest), tuple(self.buffers)),), self._in_step())
+        return Lowered(((nest, tuple(self.buffers)),), self._in_step())
 
     def _take(self, node: Node) -> None:
         (out,) = node.outputs

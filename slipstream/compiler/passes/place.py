@@ -42,13 +42,19 @@ def place(graph: Graph, steps: Sequence[Step], in_place: Iterable[tuple[int, int
     last = _last_reads(steps)
     risky = [n for n, step in enumerate(steps) if not step.native or step.may_fail]
     safe = max(risky, default=-1)  # until all that may fail has run, variables keep their contents
-    maker = {v: number for number, step in enumerate(steps) for v in step.writes}
+    makers: dict[Value, list[int]] = {}  # several steps, where parts lie in one array
+    for number, step in enumerate(steps):
+        for v in step.writes:
+            makers.setdefault(v, []).append(number)
+    maker = {v: numbers[0] for v, numbers in makers.items()}
     for i, j in in_place:
         old, new = graph.inputs[i], graph.outputs[j]
-        if maker.get(new, -1) >= safe and _may_overwrite(old, steps[maker[new]], maker[new], last):
+        if maker.get(new, -1) < safe or len(makers[new]) > 1:
+            continue
+        if _may_overwrite(old, steps[maker[new]], maker[new], last):
             places.written[new] = old
     temporary = [v for v in maker if steps[maker[v]].native and v not in graph.outputs]
-    _fill_arena(places, {v: (maker[v], last.get(v, maker[v])) for v in temporary})
+    _fill_arena(places, {v: (maker[v], max(last.get(v, 0), makers[v][-1])) for v in temporary})
     return places
 
 

@@ -1,15 +1,29 @@
-"""Convolutions as the compiler likes them: padding apart, the gradient by input a convolution."""
+"""Operations as the compiler likes them.
+
+Convolutions: padding apart, the gradient by input a convolution. Windows that do not meet: work on
+their taps, element by element.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
+from slipstream.ir.dtypes import int32
+from slipstream.ir.graph import Node
+from slipstream.ir.types import Shape
 from slipstream.primitives import convolution as v
+from slipstream.primitives import elementwise as e
+from slipstream.primitives import window as w
 from slipstream.primitives.base import Primitive
-from slipstream.primitives.structure import pad, reshape, reverse, transpose
+from slipstream.primitives.mosaic import mosaic
+from slipstream.primitives.operand import scalar
+from slipstream.primitives.structure import broadcast_to, pad, reshape, reverse, slice_, transpose
+from slipstream.primitives.window import Windows
 
 Rewrite = Callable[..., Any]
+MOST_TAPS = 9  # of a window, whose work is written out
 
 
 def _padded(x: Any, low: Any, high: Any, interior: Any = None) -> Any:
@@ -63,8 +77,72 @@ def _turned(w: Any, groups: int) -> Any:
     return reshape(turned, shape=(*taps, filters // groups, groups * inner))
 
 
-REWRITES: dict[Primitive, Rewrite] = {
-    v.convolution: _convolution,
-    v.convolution_filter_gradient: _by_filter,
-    v.convolution_input_gradient: _by_input,
+def _taps(x: Any, geometry: Windows) -> list[Any]:
+    """[n, *out, c] for every tap: strided slices."""
+    rank = len(geometry.window)
+    out = geometry.out(x.shape[1:-1])
+    found = []
+    for _, places in geometry.taps(out):
+        bounds = [(0, x.shape[0], 1), *((p.start, p.stop, p.step) for p in places[1:])]
+        bounds.append((0, x.shape[rank + 1], 1))
+        starts, stops, steps = (tuple(bound[i] for bound in bounds) for i in range(3))
+        found.append(slice_(x, starts=starts, stops=stops, steps=steps))
+    return found
+
+
+def _joined(operation: Primitive, values: list[Any]) -> Any:
+    first, *others = values
+    for other in others:
+        first = operation(first, other)
+    return first
+
+
+def _window_max(x: Any, **geometry: Shape) -> Any:
+    return _joined(e.maximum, _taps(x, Windows(**geometry)))
+
+
+def _window_argmax(x: Any, **geometry: Shape) -> Any:
+    """The first tap that equals the largest, the last one where nothing does."""
+    taps = _taps(x, Windows(**geometry))
+    largest = _joined(e.maximum, taps)
+    found = broadcast_to(scalar(len(taps) - 1, int32), shape=largest.shape)
+    for number, tap in reversed([*enumerate(taps)]):
+        found = e.select(e.equal(tap, largest), scalar(number, int32), found)
+    return found
+
+
+def _window_place(g: Any, index: Any, *, input_shape: Shape, **geometry: Shape) -> Any:
+    """Each tap has the cotangents of the windows whose index is its number."""
+    windows, parts, starts = Windows(**geometry), [], []
+    for number, (_, places) in enumerate(windows.taps(g.shape[1:-1])):
+        mine = e.equal(index, scalar(number, int32))
+        parts.append(e.select(mine, g, g.coerce(0)))
+        starts.append((0, *(p.start for p in places[1:]), 0))
+    steps = ((1, *windows.strides, 1),) * len(parts)
+    return mosaic(*parts, shape=input_shape, starts=tuple(starts), steps=steps)
+
+
+def _is_padded(node: Node) -> bool:
+    return any((*node.params["low"], *node.params["high"]))
+
+
+def _is_apart(node: Node) -> bool:
+    """Whether windows are few taps, inside the input, and do not meet."""
+    windows = Windows(**{n: node.params[n] for n in Windows._fields})
+    return not _is_padded(node) and windows.disjoint and math.prod(windows.window) <= MOST_TAPS
+
+
+REWRITES: dict[Primitive, tuple[Rewrite, Callable[[Node], bool]]] = {
+    v.convolution: (_convolution, _is_padded),
+    v.convolution_filter_gradient: (_by_filter, _is_padded),
+    v.convolution_input_gradient: (_by_input, lambda node: True),
+    w.window_max: (_window_max, _is_apart),
+    w.window_argmax: (_window_argmax, _is_apart),
+    w.window_place: (_window_place, _is_apart),
 }
+
+
+def rewrite_of(node: Node) -> Rewrite | None:
+    """What is drawn in the place of a node, if anything."""
+    known = REWRITES.get(node.operation)  # type: ignore[call-overload]
+    return known[0] if known is not None and known[1](node) else None
