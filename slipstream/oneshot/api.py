@@ -33,6 +33,7 @@ from slipstream.oneshot.recipe import Recipe, recipe_for
 from slipstream.oneshot.report import write_report
 from slipstream.oneshot.reporting import report_data
 from slipstream.oneshot.storage import Model, Origin
+from slipstream.oneshot.strangers import beyond
 from slipstream.oneshot.training import History, Say, some, train_siamese
 
 CALIBRATION_PAIRS = 10_000
@@ -87,26 +88,31 @@ class Keeper:
         self.began = time.perf_counter()
 
     def keep(self, network: Siamese, history: History) -> None:
-        """Writes a checkpoint; its threshold is a rough one, from a few pictures."""
+        """Writes a checkpoint; its thresholds are rough ones, from a few pictures."""
         self.calibrated_on(some(self.held_out), network, history).save(self.out / "checkpoint")
 
     def model(self, network: Siamese, history: History) -> Model:
-        """The network with its threshold, calibrated on held-out pictures, and its history."""
+        """The network with its thresholds, calibrated on held-out pictures, and its history."""
         known = at_most(self.held_out, CALIBRATION_PICTURES)
         return self.calibrated_on(known, network, history)
 
     def calibrated_on(self, known: PictureSet, network: Siamese, history: History) -> Model:
         seconds = time.perf_counter() - self.began
-        threshold = calibrated(Embedder(network.tower, self.recipe.views), known)
-        return Model(network, self.recipe, self.origin, threshold, dict(history), seconds)
+        thresholds = calibrated(Embedder(network.tower, self.recipe.views), known)
+        return Model(network, self.recipe, self.origin, *thresholds, dict(history), seconds)
 
 
-def calibrated(embed: Embedder, held_out: PictureSet) -> float:
-    """The distance that best tells equal from unequal pairs of held-out pictures."""
+def calibrated(embed: Embedder, held_out: PictureSet) -> tuple[float, float]:
+    """Two distances, calibrated on held-out pictures.
+
+    That which best tells equal from unequal pairs, and that which best tells a picture's own class
+    from the nearest of the others.
+    """
     counts = held_out.counts()
     pictures = held_out.rows(np.flatnonzero(counts[held_out.labels] >= 2))
-    pairs = draw_pairs(pictures.labels, CALIBRATION_PAIRS)
-    return calibrate(distances_of(embed(pictures.images), pairs), pairs.equal)
+    embeddings, pairs = embed(pictures.images), draw_pairs(pictures.labels, CALIBRATION_PAIRS)
+    threshold = calibrate(distances_of(embeddings, pairs), pairs.equal)
+    return threshold, beyond(embeddings, pictures.labels)
 
 
 def evaluate(
@@ -154,7 +160,7 @@ def enroll(
 
 def fresh_gallery(model: Model) -> Gallery:
     """An empty gallery of a model."""
-    return Gallery(model.threshold, model.identity)
+    return Gallery(model.unknown_beyond, model.identity)
 
 
 def open_gallery(folder: Path | str, model: Model) -> Gallery:
@@ -174,10 +180,10 @@ def identify(
     count: int = 3,
     threshold: float | None = None,
 ) -> list[Answer]:
-    """The nearest enrolled classes of each picture, or unknown beyond the threshold.
+    """The nearest enrolled classes of each picture, or unknown beyond a threshold.
 
-    The threshold is the calibrated one unless another is given. Raises as `enroll` does, and
-    `NotFoundError` when nothing was enrolled.
+    It is the one calibrated for this (see `strangers`) unless another is given. Raises as `enroll`
+    does, and `NotFoundError` when nothing was enrolled.
     """
     model = Model.load(folder)
     gallery = Gallery.load(folder, model.identity)

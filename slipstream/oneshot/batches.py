@@ -95,6 +95,8 @@ def random_view(images: np.ndarray, recipe: Recipe, random: np.random.Generator)
     """One random view of each picture, float32 `[n, 28, 28]`, as far as the recipe allows."""
     views = random_affine(images, random, recipe.ranges) if recipe.augmentation else images
     views = to_floats(views)
+    if recipe.mirrored:
+        views = np.where(random.random((len(views), 1, 1)) < 0.5, views[:, :, ::-1], views)
     if recipe.thicken:
         amounts = random.uniform(0, recipe.thicken, (len(views), 1, 1)).astype(np.float32)
         views += amounts * (thicken(views) - views)

@@ -14,10 +14,11 @@ from slipstream.files import write_aside
 from slipstream.oneshot import api
 from slipstream.oneshot.accuracy import Trials
 from slipstream.oneshot.datasets import load
+from slipstream.oneshot.distances import all_distances
 from slipstream.oneshot.episodes import ClassRows, draw_known
 from slipstream.oneshot.evaluate import Evaluation, at_most, evaluate_model
 from slipstream.oneshot.extras import require_extra
-from slipstream.oneshot.gallery import Answer
+from slipstream.oneshot.gallery import Gallery
 from slipstream.oneshot.picture_set import PictureSet
 from slipstream.oneshot.recipe import GENERAL, Recipe
 from slipstream.oneshot.report import write_report
@@ -67,12 +68,12 @@ def demo(out: Path | str, say: Say, recipe: Recipe = RECIPE) -> str:
     enroll_all(out, new, known)
     say("3/4  recognising the rest, and measuring\n")
     rest = new.rows(np.setdiff1d(np.arange(len(new)), known))
-    answers = api.open_gallery(out, model).identify(model.embedder()(rest.images))
+    counts = count(api.open_gallery(out, model), model.embedder()(rest.images), rest)
     found = evaluate_model(model, new, TRIALS, out, say)
     say("4/4  writing the report\n")
     page = write_report(report_data(model, found), out / api.REPORT)
     seconds = time.perf_counter() - began
-    return "\n".join(summary(model, found, count(rest, answers), page, seconds))
+    return "\n".join(summary(model, found, counts, page, seconds))
 
 
 def enroll_all(out: Path, new: PictureSet, known: np.ndarray) -> None:
@@ -93,22 +94,34 @@ def save_picture(path: Path, image: np.ndarray) -> None:
 
 @dataclass(frozen=True)
 class Counts:
-    """How many of the rest were named rightly, wrongly, or called unknown; and how often the
-    nearest class was right, whatever its distance."""
+    """How many of the rest were named rightly, wrongly, or called unknown; how often the nearest
+    class was right, whatever its distance; and how many would be called unknown if their class were
+    not in the gallery."""
 
     right: int
     wrong: int
     unknown: int
     nearest_right: int
+    strangers: int
 
 
-def count(rest: PictureSet, answers: list[Answer]) -> Counts:
+def count(gallery: Gallery, embeddings: np.ndarray, rest: PictureSet) -> Counts:
     """What came of the pictures that were not enrolled."""
+    answers = gallery.identify(embeddings)
     truth = [rest.class_names[label] for label in rest.labels]
     named = [(one.name, name) for one, name in zip(answers, truth, strict=True) if one.known]
     right = sum(one == name for one, name in named)
     nearest = sum(one.nearest[0][0] == name for one, name in zip(answers, truth, strict=True))
-    return Counts(right, len(named) - right, len(answers) - len(named), nearest)
+    unknown = len(answers) - len(named)
+    strangers = int((from_others(gallery, embeddings, truth) > gallery.threshold).sum())
+    return Counts(right, len(named) - right, unknown, nearest, strangers)
+
+
+def from_others(gallery: Gallery, embeddings: np.ndarray, truth: list[str]) -> np.ndarray:
+    """How far each picture is from the nearest example of any class but its own, `[n]`."""
+    own = np.array(truth)[:, None] == np.array(gallery.names)
+    distances = all_distances(embeddings, gallery.embeddings)
+    return np.asarray(np.where(own, np.inf, distances).min(1))
 
 
 def summary(
@@ -125,8 +138,9 @@ def summary(
         "with no further training.",
         f"Of {total} other pictures of these, the nearest class is right for "
         f"{counts.nearest_right / total:.1%} (guessing: {own.chance:.0%}).",
-        f"With 'unknown' beyond distance {model.threshold:.2f}: {counts.right} right, "
-        f"{counts.wrong} wrong, {counts.unknown} unknown.",
+        f"With 'unknown' beyond distance {model.unknown_beyond:.2f}: {counts.right} right, "
+        f"{counts.wrong} wrong, {counts.unknown} unknown; were their own class not enrolled, "
+        f"{counts.strangers} would be unknown.",
         "",
         f"One-shot accuracy over {len(own.draws)} draws of the known pictures, 95 % interval:",
         *(f"  {name:26s} {result.interval}" for name, result in found.methods),

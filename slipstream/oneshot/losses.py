@@ -54,6 +54,20 @@ def pair_cross_entropy(log_odds: Any, equal: Any) -> Any:
     return reduce_mean(sigmoid_cross_entropy_with_logits(labels=equal, logits=log_odds))
 
 
+def all_pairs(log_odds: Any, labels: Any) -> Any:
+    """Binary cross-entropy on all pairs of a batch, equal and unequal ones weighing the same.
+
+    `log_odds` are float32 `[n, n]`, of each picture with each, `labels` int32 `[n]` of at least two
+    classes, one of them twice. A picture is no pair with itself.
+    """
+    same = same_class(labels)
+    partners = same - np.eye(int(log_odds.shape[0]), dtype=np.float32)
+    found = sigmoid_cross_entropy_with_logits(labels=same, logits=log_odds)
+    equal = reduce_sum(partners * found) / reduce_sum(partners)
+    unequal = reduce_sum((1.0 - same) * found) / reduce_sum(1.0 - same)
+    return 0.5 * (equal + unequal)
+
+
 def triplet(embeddings: Any, labels: Any, margin: float) -> Any:
     """Each picture's farthest equal one shall be nearer, by the margin, than its nearest other.
 

@@ -26,17 +26,35 @@ DARKEST = 1e-6  # a power below 1 has no derivative at zero
 TINY = 1e-9  # keeps the derivative of a distance finite where it is zero
 
 
+class Residual(Layer):
+    """A 3x3 convolution, normalised and rectified, added to what it gets: `[n, h, w, count]`.
+
+    He and others, "Deep residual learning for image recognition", 2016.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__(name="residual")
+        self.convolve = layers.Conv2D(count, 3, padding="same", use_bias=False)
+        self.normalise = layers.BatchNormalization(momentum=MOMENTUM)
+        self.rectify = layers.ReLU()
+
+    def call(self, values: Any, training: bool = False) -> Any:
+        return values + self.rectify(self.normalise(self.convolve(values), training=training))
+
+
 class Tower(Layer):
     """Pictures `[n, 28, 28, 1]`, values 0 to 1, to embeddings `[n, size]` of length one.
 
     Each convolution is 3x3, pooled by two, normalised over the batch and rectified; pooling comes
-    first because it makes the rest four times smaller and changes little. A projected recipe leaves
+    first because it makes the rest four times smaller and changes little. The recipe may have
+    further ones after each, added to what they get. A projected recipe leaves
     out the dense layer at the end, and its embeddings are as large as what the convolutions give.
     """
 
     def __init__(self, recipe: Recipe, normalised: bool = True) -> None:
         super().__init__(name="tower")
         self.normalised, self.gamma = normalised, recipe.gamma
+        self.mirrored = recipe.mirrored
         self.steps: list[Layer] = []
         side = SIDE
         for count in recipe.channels:
@@ -45,6 +63,7 @@ class Tower(Layer):
                 self.steps.append(layers.MaxPooling2D(2))
                 side //= 2
             self.steps += [layers.BatchNormalization(momentum=MOMENTUM), layers.ReLU()]
+            self.steps += [Residual(count) for _ in range(recipe.residual)]
         self.steps.append(layers.Flatten())
         # Without a last layer to weigh them, all that the convolutions give shall count alike.
         even = layers.BatchNormalization(momentum=MOMENTUM, center=False, scale=False)
@@ -53,7 +72,7 @@ class Tower(Layer):
     def call(self, pictures: Any, training: bool = False) -> Any:
         values = pictures if self.gamma == 1 else maximum(pictures, DARKEST) ** self.gamma
         for step in self.steps:
-            normalises = isinstance(step, layers.BatchNormalization)
+            normalises = isinstance(step, (layers.BatchNormalization, Residual))
             values = step(values, training=training) if normalises else step(values)
         return l2_normalize(values, axis=-1) if self.normalised else values
 
@@ -152,12 +171,13 @@ def moved(pictures: np.ndarray, view: int) -> np.ndarray:
 class Embedder:
     """Embeds pictures with a tower: traced once, in batches of one size.
 
-    With `views` above one, the embeddings of the picture and of so many slightly moved copies are
-    averaged; the copies are the same each time. Results are float32 of length one.
+    With `views` above one, the embeddings of the picture and of slightly moved copies are averaged,
+    so many in all; every second is mirrored if the tower learned that right and left are the same.
+    The copies are the same each time. Results are float32 of length one.
     """
 
     def __init__(self, tower: Tower, views: int = 1) -> None:
-        self.views = views
+        self.views, self.mirrored = views, tower.mirrored
         self.run = function(lambda pictures: tower(pictures))
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
@@ -170,7 +190,9 @@ class Embedder:
         """The embeddings of at most `BATCH` pictures, whatever else is embedded with them."""
         total = self.once(pictures)
         for view in range(1, self.views):
-            total = total + self.once(moved(pictures, view))
+            copies = moved(pictures, view)
+            mirrored = self.mirrored and view % 2
+            total = total + self.once(copies[:, :, ::-1] if mirrored else copies)
         return np.asarray(total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12))
 
     def once(self, pictures: np.ndarray) -> np.ndarray:

@@ -20,8 +20,10 @@ class Recipe:
 
     `loss` is one of `LOSSES`: the first two look at pairs, the others at whole batches of `ways`
     classes with `each` pictures (pairs: `ways * each` pictures in as many halves). `channels` are
-    those of the convolutions, each followed by pooling while the picture is large enough;
-    `embedding` the size of what comes out. `margin` is for `contrastive` and `triplet`,
+    those of the convolutions, each followed by pooling while the picture is large enough, and by
+    `residual` further ones whose result is added to what they get; `embedding` the size of what
+    comes out. `pairs` is the weight, beside a batch loss, of the similarity's cross-entropy on all
+    pairs of the batch. `margin` is for `contrastive` and `triplet`,
     `temperature` for the other batch losses. With `projected`, the loss sees embeddings through a
     last dense layer, and what comes before that layer is the embedding that is used: it keeps
     more of what tells classes apart that were never trained.
@@ -30,7 +32,8 @@ class Recipe:
     a rectangle wiped out, `thicken` how much wider strokes may become. `turns` adds classes turned
     by right angles as further classes, `halves` every upper half of one class over the lower half
     of another. Pixels are raised to the power `gamma`: below 1, faint parts count more. `views`
-    pictures are averaged when embedding.
+    pictures are averaged when embedding. With `mirrored`, right and left are the same: random views
+    are mirrored, and so is every second of those averaged.
 
     Raises `InvalidArgumentError` for values no training can use.
 
@@ -45,15 +48,18 @@ class Recipe:
     each: int = 5
     learning_rate: float = 0.002
     channels: tuple[int, ...] = (32, 64, 128)
+    residual: int = 0
     embedding: int = 64
     margin: float = 0.5
     temperature: float = 0.1
+    pairs: float = 0.0
     projected: bool = False
     augmentation: float = 1.0
     erase: float = 0.0
     thicken: float = 0.0
     turns: bool = False
     halves: bool = False
+    mirrored: bool = False
     gamma: float = 1.0
     views: int = 4
     seed: int = 0
@@ -79,6 +85,7 @@ class Recipe:
             ("augmentation", not 0 <= self.augmentation <= 5, "0 to 5"),
             ("erase", not 0 <= self.erase <= 1, "0 to 1"),
             ("thicken", not 0 <= self.thicken <= 1, "0 to 1"),
+            ("pairs", not 0 <= self.pairs < float("inf"), "zero or a positive number"),
         ]
         return [
             ("loss", self.loss not in LOSSES, f"one of {', '.join(LOSSES)}"),
@@ -113,7 +120,16 @@ class Recipe:
         return Recipe(**{**values, "channels": tuple(values.get("channels", Recipe.channels))})
 
 
-LEAST = {"epochs": 1, "steps": 1, "ways": 2, "each": 2, "embedding": 1, "views": 1, "seed": 0}
+LEAST = {
+    "epochs": 1,
+    "steps": 1,
+    "ways": 2,
+    "each": 2,
+    "residual": 0,
+    "embedding": 1,
+    "views": 1,
+    "seed": 0,
+}
 
 GENERAL = Recipe()
 CLOTHES = replace(GENERAL, ways=10, each=10, erase=0.2, augmentation=0.6)

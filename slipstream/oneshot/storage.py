@@ -50,14 +50,16 @@ class Origin:
 class Model:
     """A trained siamese network with all that is needed to use it and to tell how it came about.
 
-    `threshold` is the distance within which two pictures are taken for one class; `seconds` the
-    time of training; `identity` tells this network's weights from any other's.
+    `threshold` is the distance within which two pictures are taken for one class, and
+    `unknown_beyond` that from the nearest example beyond which a picture is of no enrolled class;
+    `seconds` the time of training; `identity` tells this network's weights from any other's.
     """
 
     network: Siamese
     recipe: Recipe
     origin: Origin
     threshold: float
+    unknown_beyond: float
     history: History = field(default_factory=dict)
     seconds: float = 0.0
 
@@ -85,6 +87,7 @@ class Model:
             "classes": list(self.origin.classes),
             "groups": list(self.origin.groups),
             "threshold": float(self.threshold),
+            "unknown_beyond": float(self.unknown_beyond),
             "history": self.history,
             "seconds": self.seconds,
             "weights": arrays,
@@ -114,8 +117,10 @@ class Model:
         network = build(Siamese(recipe))
         set_weights(network, read_arrays(path.parent / header["weights"]), path)
         origin = Origin(header["data"], tuple(header["classes"]), tuple(header["groups"]))
-        rest = (header["threshold"], header["history"], header["seconds"])
-        return Model(network, recipe, origin, *rest)
+        threshold = header["threshold"]
+        # A folder from before there was a distance of its own for identifying has the one only.
+        distances = (threshold, header.get("unknown_beyond", threshold))
+        return Model(network, recipe, origin, *distances, header["history"], header["seconds"])
 
 
 def pack(weights: list[np.ndarray]) -> bytes:
@@ -164,12 +169,14 @@ def read_header(path: Path) -> dict[str, Any]:
 def faults(header: Mapping[str, Any]) -> list[str]:
     """Which entries are missing or of the wrong kind."""
     weights, threshold = header.get("weights"), header.get("threshold")
+    beyond = header.get("unknown_beyond", threshold)
     sound = {
         "recipe": isinstance(header.get("recipe"), dict),
         "data": isinstance(header.get("data"), str),
         "classes": texts(header.get("classes")),
         "groups": texts(header.get("groups")),
         "threshold": isinstance(threshold, float) and bool(np.isfinite(threshold)),
+        "unknown_beyond": isinstance(beyond, float) and bool(np.isfinite(beyond)),
         "history": isinstance(header.get("history"), dict),
         "seconds": isinstance(header.get("seconds"), (int, float)),
         # A plain name: a model from elsewhere must not make us read outside its folder.

@@ -82,7 +82,7 @@ class Sweeper:
         known = at_most(self.held_out, QUERIES)
         pairs = draw_pairs(known.labels, PAIRS)
         distances = distances_of(embed(known.images), pairs)
-        right = score_pairs(distances, pairs.equal, calibrated(embed, known)).accuracy
+        right = score_pairs(distances, pairs.equal, calibrated(embed, known)[0]).accuracy
         return Outcome(changed, recipe, score.interval.mean, right)
 
     def progress(self, text: str) -> None:

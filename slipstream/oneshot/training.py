@@ -23,6 +23,7 @@ from slipstream.oneshot.recipe import Recipe
 from slipstream.ops.losses import sparse_softmax_cross_entropy_with_logits
 from slipstream.ops.random import set_seed
 from slipstream.ops.reduction import reduce_mean
+from slipstream.ops.shaping import expand_dims
 from slipstream.runtime.function import function
 from slipstream.runtime.tape import GradientTape
 
@@ -137,6 +138,13 @@ def siamese_loss(
 
     def on_batch(pictures: Any, labels: Any, training: bool) -> Any:
         embeddings = network.judged(pictures, training)
+        found = by_classes(embeddings, labels)
+        if not recipe.pairs:
+            return found
+        _, log_odds = network.similarity([expand_dims(embeddings, 1), expand_dims(embeddings, 0)])
+        return found + recipe.pairs * losses.all_pairs(log_odds, labels)
+
+    def by_classes(embeddings: Any, labels: Any) -> Any:
         if compare is not None:
             return losses.proxies(compare(embeddings), labels, recipe.temperature)
         if recipe.loss == "triplet":

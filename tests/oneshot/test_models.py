@@ -7,7 +7,16 @@ import pytest
 from small import RECIPE, pictures
 
 from slipstream.errors import InvalidArgumentError
-from slipstream.oneshot.models import BATCH, Classifier, Embedder, Siamese, build
+from slipstream.oneshot.models import (
+    BATCH,
+    Classifier,
+    Embedder,
+    Residual,
+    Siamese,
+    build,
+    moved,
+)
+from slipstream.oneshot.pictures import to_floats
 from slipstream.oneshot.recipe import Recipe
 
 IMAGES = pictures(classes=4, each=3).images
@@ -56,6 +65,27 @@ def test_views_are_averaged(network):
     assert 1e-4 < np.abs(one - many).max() < 1
 
 
+def test_every_second_view_is_mirrored_where_sides_are_alike(network):
+    mirrored = build(Siamese(replace(RECIPE, mirrored=True))).tower
+    mirrored.set_weights(network.tower.get_weights())
+    plain, copy = Embedder(mirrored, 1), moved(to_floats(IMAGES), 1)
+    np.testing.assert_array_equal(plain(IMAGES), Embedder(network.tower)(IMAGES))
+    both = plain(IMAGES) + plain(copy[:, :, ::-1])
+    expected = both / np.linalg.norm(both, axis=1, keepdims=True)
+    np.testing.assert_allclose(Embedder(mirrored, 2)(IMAGES), expected, atol=1e-5)
+
+
+def test_residual_convolutions_add_to_what_they_get():
+    add = Residual(3)
+    values = np.random.default_rng(0).normal(size=(2, 5, 5, 3)).astype(np.float32)
+    add(values)
+    add.set_weights([np.zeros_like(one) for one in add.get_weights()])
+    np.testing.assert_array_equal(add(values).numpy(), values)
+    counts = [Siamese(replace(RECIPE, residual=number)) for number in (0, 2)]
+    few, many = (build(one).tower.count_params() for one in counts)
+    assert many == few + 2 * sum(9 * count * count + 4 * count for count in RECIPE.channels)
+
+
 def test_the_classifier_has_an_output_for_each_class():
     logits = build(Classifier(RECIPE, 7))(np.zeros((3, 28, 28, 1), np.float32))
     assert logits.shape == (3, 7)
@@ -92,6 +122,8 @@ def test_deep_towers_stop_pooling():
         {"channels": ()},
         {"erase": 1.5},
         {"augmentation": -1.0},
+        {"residual": -1},
+        {"pairs": -1.0},
     ],
 )
 def test_a_recipe_that_cannot_be_trained_is_refused(wrong):

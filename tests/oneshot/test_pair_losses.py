@@ -30,6 +30,19 @@ def test_pair_cross_entropy_is_that_of_the_odds():
     assert loss == pytest.approx((np.log1p(np.exp(-2)) + np.log1p(np.exp(1))) / 2, rel=1e-5)
 
 
+def test_all_pairs_weigh_equal_and_unequal_ones_the_same():
+    log_odds = 3.0 - 4.0 * DISTANCES**2
+    equal, unequal = [], []
+    for row in range(9):
+        for column in range(9):
+            if LABELS[row] != LABELS[column]:
+                unequal.append(np.log1p(np.exp(log_odds[row, column])))
+            elif row != column:
+                equal.append(np.log1p(np.exp(-log_odds[row, column])))
+    loss = float(losses.all_pairs(log_odds, LABELS))
+    assert loss == pytest.approx((np.mean(equal) + np.mean(unequal)) / 2, rel=1e-5)
+
+
 def test_triplet_takes_the_hardest_of_each_picture():
     expected = []
     for row in range(9):

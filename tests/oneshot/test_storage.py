@@ -27,7 +27,7 @@ def made(seed=0, recipe=RECIPE):
     network = build(Siamese(recipe))
     random = np.random.default_rng(seed)
     network.set_weights([random.random(one.shape) for one in network.get_weights()])
-    return Model(network, recipe, ORIGIN, 0.7, {"loss": [2.0, 1.0]}, 3.5)
+    return Model(network, recipe, ORIGIN, 0.7, 0.6, {"loss": [2.0, 1.0]}, 3.5)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +46,7 @@ def test_a_model_round_trips(saved):
     first, again = made(), Model.load(saved)
     assert again.identity == first.identity
     assert (again.recipe, again.origin, again.threshold) == (RECIPE, ORIGIN, 0.7)
+    assert again.unknown_beyond == 0.6
     assert (again.history, again.seconds) == ({"loss": [2.0, 1.0]}, 3.5)
     images = pictures(2, 3).images
     np.testing.assert_array_equal(first.embedder()(images), again.embedder()(images))
@@ -78,6 +79,7 @@ def weights(folder):
         (lambda f: (f / FILENAME).write_bytes(b"\x89HDF\r\n\xff"), "no JSON"),
         (lambda f: (f / FILENAME).write_text('{"class_name": "Functional"}'), "not a slipstream"),
         (lambda f: edit(f, threshold="near"), "no usable threshold"),
+        (lambda f: edit(f, unknown_beyond="far"), "no usable unknown_beyond"),
         (lambda f: edit(f, weights="../other.npz"), "no usable weights"),
         (lambda f: edit(f, recipe={"loss": "magic"}), "recipe is not usable"),
         (lambda f: edit(f, recipe={"epochs": "many"}), "recipe is not usable"),

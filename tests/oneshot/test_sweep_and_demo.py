@@ -78,6 +78,7 @@ def test_the_demonstration(tmp_path, monkeypatch, online):
     assert model.origin.data == trained
     assert "10 new classes of letters" in text
     assert "of held-out pairs are told right" in text
+    assert f"'unknown' beyond distance {model.unknown_beyond:.2f}" in text
     assert str(tmp_path / "report.html") in text
     assert (tmp_path / "report.html").is_file()
     gallery = Gallery.load(tmp_path, model.identity)

@@ -9,7 +9,14 @@ from small import PAIRS, RECIPE, pictures
 
 from slipstream.errors import DataLossError, InvalidArgumentError
 from slipstream.oneshot import training
-from slipstream.oneshot.batches import Batches, LabelledBatches, wipe, with_halves
+from slipstream.oneshot.batches import (
+    Batches,
+    LabelledBatches,
+    random_view,
+    wipe,
+    with_halves,
+)
+from slipstream.oneshot.models import Siamese, build
 from slipstream.oneshot.recipe import LOSSES
 from slipstream.oneshot.training import Console, Run, some, train_classifier, train_siamese
 
@@ -24,6 +31,18 @@ def test_every_loss_learns_to_tell_pairs(loss):
     assert history["val_accuracy"][-1] > 0.7
     assert set(history) == {"loss", "accuracy", "val_loss", "val_accuracy"}
     assert {len(values) for values in history.values()} == {2}
+
+
+@pytest.mark.parametrize("loss", ["proxies", "supervised-contrastive"])
+def test_pairs_beside_a_batch_loss_train_the_similarity(loss):
+    recipe = replace(RECIPE, loss=loss, pairs=1.0, residual=1, mirrored=True, steps=20)
+    network, history = train_siamese(TRAINED, HELD_OUT, recipe)
+    assert history["loss"][1] < history["loss"][0]
+    assert history["val_accuracy"][-1] > 0.7
+    alone, _ = train_siamese(TRAINED, HELD_OUT, replace(recipe, pairs=0.0, epochs=1, steps=1))
+    start = build(Siamese(recipe)).similarity.get_weights()
+    assert alone.similarity.get_weights() == start
+    assert network.similarity.get_weights() != start
 
 
 def test_the_same_seed_gives_the_same_network_and_another_another():
@@ -90,6 +109,15 @@ def test_augmentation_changes_pictures_and_repeats():
     assert not np.array_equal(first, plain)
     assert first.min() >= 0
     assert first.max() <= 1.0001
+
+
+def test_mirrored_views_are_left_for_right_about_half_the_time():
+    recipe = replace(RECIPE, augmentation=0.0, mirrored=True)
+    chosen = images()[..., 0]
+    views = random_view(TRAINED.images, recipe, np.random.default_rng(0))
+    turned = (views == chosen[:, :, ::-1]).all((1, 2))
+    assert ((views == chosen).all((1, 2)) | turned).all()
+    assert 0.3 < turned.mean() < 0.7
 
 
 def test_wiping_leaves_a_rectangle_of_ground():
