@@ -164,7 +164,7 @@ def _serialized_object(item: Any) -> dict[str, Any]:
         "class_name": kind.__name__,
         "config": _plain(item.get_config()),
         "registered_name": None if built_in else get_registered_name(kind),
-    }
+    } | vars(kind).get("saved_as", {})
     if hasattr(item, "get_build_config") and (build := item.get_build_config()):
         data["build_config"] = _plain(build)
     if hasattr(item, "get_compile_config") and (compiled := item.get_compile_config()):

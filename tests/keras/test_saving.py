@@ -202,3 +202,45 @@ def test_a_file_names_operations_and_nothing_else(name):
     with pytest.raises(ValueError, match="Unknown operation"):
         OperationLayer(name)
     assert OperationLayer("arithmetic.add")(tf.constant(1), tf.constant(2)).numpy() == 3
+
+
+def test_what_keras_reads_in_a_file(tmp_path):
+    """Names and arguments as Keras 3's loader asks for them: it refuses any other."""
+    functional().save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    assert (config["module"], config["registered_name"]) == (
+        "keras.src.models.functional",
+        "Functional",
+    )
+    tower = next(c for c in config["config"]["layers"] if c["name"] == "tower")
+    assert (tower["module"], tower["class_name"], tower["registered_name"]) == (
+        "keras",
+        "Sequential",
+        None,
+    )
+    assert set(layers.SpatialDropout1D(0.5).get_config()) == {"name", "dtype", "rate", "seed"}
+    assert "data_format" not in layers.Cropping1D(1).get_config()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "absent"),
+    [
+        (layers.Dense, {"units": 2}, {"quantization_config": None, "lora_rank": None}),
+        (layers.Embedding, {"input_dim": 3, "output_dim": 2}, {"quantization_config": None}),
+        (layers.BatchNormalization, {}, {"renorm": False, "renorm_momentum": 0.99}),
+    ],
+)
+def test_arguments_of_keras_that_ask_for_nothing(kind, arguments, absent):
+    config = kind(**arguments).get_config() | absent
+    assert isinstance(kind.from_config(config), kind)
+    with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
+        kind.from_config(config | dict.fromkeys(absent, True))
+
+
+@pytest.mark.parametrize("kind", [layers.Add, layers.Average, layers.Maximum, layers.Identity])
+def test_layers_without_arguments_come_back(kind):
+    layer = kind(name="joined", dtype="float64")
+    again = kind.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert (again.name, again.dtype) == ("joined", "float64")

@@ -10,6 +10,7 @@ from typing import Any
 from slipstream.ir.dtypes import DType, as_dtype
 from slipstream.keras import dtype_policy, regularizers
 from slipstream.keras.context import FRAME, CallContext, autocast, name_scope
+from slipstream.keras.layers.arguments import asks_for_nothing
 from slipstream.keras.layers.calls import Call, convert_inputs, named_error, run_step
 from slipstream.keras.layers.input_spec import InputSpec, check_inputs
 from slipstream.keras.layers.node import Node
@@ -96,9 +97,10 @@ class Layer(LayerState):
             shape = options.pop(alias, shape)
         self._input_shape_argument = None if shape is None else TensorShape(shape)
         options.pop("dynamic", None)
-        if options:
+        unknown = {k: v for k, v in options.items() if not asks_for_nothing(k, v)}
+        if unknown:
             raise ValueError(
-                f"Unrecognized keyword arguments passed to {type(self).__name__}: {options}"
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}"
             )
 
     # what a layer is
@@ -229,7 +231,9 @@ class Layer(LayerState):
             FRAME.call = outer
         if self.activity_regularizer is not None:
             for output in flatten(outputs):
-                self.add_loss(self.activity_regularizer(output))
+                penalty = self.activity_regularizer(output)
+                samples = output.shape[0] if len(output.shape) else 1
+                self.add_loss(penalty / samples if samples else penalty)  # a mean over the batch
         return outputs
 
     def _run(self, args: Any, kwargs: Any) -> Any:
@@ -301,10 +305,10 @@ class Layer(LayerState):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer of a `get_config`."""
         given = dict(config)
-        if isinstance(given.get("dtype"), dict):
-            given["dtype"] = dtype_policy.get(given["dtype"])
         if cls.get_config is Layer.get_config:
             given = {k: deserialize_keras_object(v) for k, v in given.items()}
+        if isinstance(given.get("dtype"), dict):
+            given["dtype"] = dtype_policy.get(given["dtype"])
         return cls(**given)
 
     # graph

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from slipstream.keras.layers.inputs import InputLayer
 from slipstream.keras.layers.node import Node, node_of
@@ -26,6 +26,11 @@ class Functional(Model):
     >>> model(tf.zeros([4, 3])).shape
     TensorShape([4, 2])
     """
+
+    # Keras has no public name for the class, and finds it in its files by this one
+    saved_as: ClassVar[dict[str, str]] = {
+        "module": "keras.src.models.functional", "registered_name": "Functional"
+    }  # fmt: skip
 
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **options: Any) -> None:
         trainable = options.pop("trainable", None)
