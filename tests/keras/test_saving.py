@@ -244,3 +244,83 @@ def test_layers_without_arguments_come_back(kind):
     again = kind.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
     assert (again.name, again.dtype) == ("joined", "float64")
+
+
+def test_operations_have_the_names_of_keras(tmp_path):
+    x = keras.Input((4, 3))
+    model = keras.Model(x, tf.maximum(layers.Dense(2)(x[:, 0]) * 2.0 - 1.0, 0.5))
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    operations = [
+        (part["class_name"], part["registered_name"])
+        for part in config["config"]["layers"]
+        if part["module"] == "keras.src.ops.numpy"
+    ]
+    names = ["GetItem", "Multiply", "Subtract", "Maximum"]
+    assert operations == [(name, name) for name in names]
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    given = np.random.default_rng(0).normal(size=(5, 4, 3)).astype(np.float32)
+    np.testing.assert_array_equal(loaded(given), model(given))
+
+
+def test_operations_with_options_as_keras_writes_them(tmp_path):
+    x = keras.Input((4, 3))
+    model = keras.Model(x, layers.Identity(name="mean")(x))
+    data = model.get_config()
+    mean = {"name": "mean", "axis": 1, "keepdims": True}
+    data["layers"][1] |= {"module": "keras.src.ops.numpy", "class_name": "Mean", "config": mean}
+    loaded = keras.Model.from_config(json.loads(json.dumps(data)))
+    again = keras.Model.from_config(json.loads(json.dumps(loaded.get_config())))
+    given = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    for made in (loaded, again):
+        np.testing.assert_allclose(made(given), given.mean(1, keepdims=True))
+    data["layers"][1]["class_name"] = "Unheard"
+    with pytest.raises(TypeError, match="Could not locate operation 'Unheard'"):
+        keras.Model.from_config(data)
+
+
+class Parts(keras.Model):
+    """Layers under public and private names, in lists, and one under two names."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.second, self.first, self._hidden = (layers.Dense(n) for n in (3, 2, 2))
+        self.alias = self.second
+        self.both = layers.Bidirectional(layers.LSTM(2))
+
+    def call(self, inputs):
+        return self._hidden(self.first(self.second(self.both(inputs))))
+
+
+def test_every_layer_of_a_class_is_saved(tmp_path):
+    import h5py
+
+    given = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
+    model = Parts()
+    expected = model(given)
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    with h5py.File(tmp_path / "model.weights.h5") as file:  # Keras' places
+        assert {"alias", "first", "both", "layers"} <= set(file)
+        assert file["both/forward_layer/cell/vars/0"].shape == (3, 8)
+        assert file["layers/dense_2/vars/0"].shape == (2, 2)
+    loaded = keras.models.load_model(tmp_path / "model.keras", {"Parts": Parts})
+    np.testing.assert_array_equal(loaded(given), expected)
+    other = Parts()
+    other.build((None, 4, 3))
+    other.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(other(given), expected)
+
+
+def test_a_model_is_built_by_the_shape_of_its_input():
+    model = Parts()
+    model.build((None, 4, 3))
+    assert len(model.weights) == 12
+    assert model.count_params() == sum(w.numpy().size for w in model.weights)
+
+
+def test_a_nested_model_says_what_it_takes():
+    tower = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="tower")
+    with pytest.raises(ValueError, match='of layer "tower" is incompatible with the layer'):
+        tower(keras.Input((4,)))

@@ -145,8 +145,17 @@ class Layer(LayerState):
     # what subclasses override
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights, for inputs of this shape (a structure of shapes for several)."""
+        """Make the weights, for inputs of this shape (a structure of shapes for several).
+
+        A layer that does not override this makes the weights of the layers in it, by being drawn.
+        """
         self.built = True
+        if _overrides(self, "build", Layer) or all(s.built for s in self._sublayers()):
+            return
+        self._build_shapes = {"input_shape": input_shape}
+        specs = to_specs([_shapes_as_tensors(input_shape, self.compute_dtype)])
+        infer_outputs(lambda inputs: self._perform(Call(self, (inputs,), {})), *specs)
+        self._clear_losses()
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for some inputs."""

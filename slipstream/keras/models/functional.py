@@ -129,12 +129,7 @@ class Functional(Model):
         value = convert(value)
         if len(value.shape) == len(tensor.shape) - 1 and tensor.shape[-1] == 1:
             value = expand_dims(value, -1)
-        free = (None, *tensor.shape[1:])  # the last batch is often smaller
-        if not TensorShape(free).is_compatible_with(value.shape):
-            raise ValueError(
-                f'Input {self.inputs.index(tensor)} of layer "{self.name}" is incompatible with '
-                f"the layer: expected shape={tensor.shape}, found shape={value.shape}"
-            )
+        self.check_shape(tensor, value.shape)
         if value.dtype is tensor.dtype:
             return value
         mask = getattr(value, "_keras_mask", None)
@@ -142,6 +137,15 @@ class Functional(Model):
         if mask is not None:
             value._keras_mask = mask
         return value
+
+    def check_shape(self, tensor: KerasTensor, shape: Any) -> None:
+        """ValueError where an input cannot take a value of this shape."""
+        free = (None, *tensor.shape[1:])  # the last batch is often smaller
+        if not TensorShape(free).is_compatible_with(shape):
+            raise ValueError(
+                f'Input {self.inputs.index(tensor)} of layer "{self.name}" is incompatible with '
+                f"the layer: expected shape={tensor.shape}, found shape={TensorShape(shape)}"
+            )
 
     # configuration
 
@@ -227,9 +231,7 @@ def _serialized_call(node: Node, numbers: dict[int, int]) -> dict[str, Any]:
             facts = {"shape": list(value.shape), "dtype": value.dtype.name}
             facts["keras_history"] = history
             return {"class_name": "__keras_tensor__", "config": facts}
-        if isinstance(value, tuple):
-            return {"class_name": "__tuple__", "items": [leaf(part) for part in value]}
-        if isinstance(value, list):
+        if isinstance(value, (list, tuple)):
             return [leaf(part) for part in value]
         if isinstance(value, dict):
             return {key: leaf(part) for key, part in value.items()}
