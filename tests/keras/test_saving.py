@@ -324,3 +324,22 @@ def test_a_nested_model_says_what_it_takes():
     tower = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="tower")
     with pytest.raises(ValueError, match='of layer "tower" is incompatible with the layer'):
         tower(keras.Input((4,)))
+
+
+def test_layers_are_in_the_order_of_keras():
+    """Recorded from Keras 3: it decides the order of weights, and what files call the layers."""
+    a, b, unused = (keras.Input((4,), name=name) for name in "abc")
+    shared = layers.Dense(4, name="shared")
+    early = layers.Dense(4, name="early")(b)
+    late = shared(layers.Dense(4, name="late")(shared(a)))
+    model = keras.Model([a, b, unused], layers.Add(name="sum")([early, late]))
+    assert [layer.name for layer in model.layers] == [
+        "a",
+        "shared",
+        "b",
+        "late",
+        "early",
+        "c",
+        "sum",
+    ]
+    assert [w.path.split("/")[0] for w in model.weights[::2]] == ["shared", "late", "early"]

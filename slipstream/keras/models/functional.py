@@ -44,7 +44,7 @@ class Functional(Model):
                 )
         self._inputs_structure, self._outputs_structure = inputs, outputs
         self._calls = ordered_nodes(flatten(inputs), flatten(outputs))
-        self._operations = list({id(n.operation): n.operation for n in self._calls}.values())
+        self._operations = ordered_layers(self._calls, flatten(outputs))
         self.built = True
         self.supports_masking = True
         if trainable is not None:
@@ -198,6 +198,39 @@ def ordered_nodes(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor])
     inner = [node for node in found.values() if not all(id(t) in begin for t in node.outputs)]
     heads = [node_of(t) for t in inputs]
     return [*heads, *(n for n in inner if all(n is not h for h in heads))]
+
+
+def ordered_layers(calls: Sequence[Node], outputs: Sequence[KerasTensor]) -> list[Any]:
+    """The layers of the calls in Keras' order, which decides that of weights and names in files.
+
+    The farther from the outputs the earlier; equally far ones as a walk back from the outputs meets
+    them.
+    """
+    distances = _distances(calls)
+    inside = {id(node) for node in calls}
+    met: dict[int, Any] = {}
+    seen: set[int] = set()
+    waiting = [node_of(t) for t in reversed(outputs)]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen and id(node) in inside:
+            seen.add(id(node))
+            met.setdefault(id(node.operation), node.operation)
+            waiting.extend(node_of(t) for t in reversed(node.inputs))
+    unused = [node.operation for node in calls if id(node.operation) not in met]
+    return sorted([*unused, *met.values()], key=lambda layer: -distances[id(layer)])
+
+
+def _distances(calls: Sequence[Node]) -> dict[int, int]:
+    """How many calls lie between each layer and the outputs, at most."""
+    of_node: dict[int, int] = {}
+    of_layer: dict[int, int] = {}
+    for node in reversed(calls):
+        far = max(of_node.get(id(node), 0), of_layer.get(id(node.operation), 0))
+        of_layer[id(node.operation)] = of_node[id(node)] = far
+        for parent in node.parents:
+            of_node[id(parent)] = max(of_node.get(id(parent), 0), far + 1)
+    return of_layer
 
 
 def _call_numbers(nodes: list[Node]) -> dict[int, int]:
