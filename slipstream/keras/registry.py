@@ -164,7 +164,7 @@ def _serialized_object(item: Any) -> dict[str, Any]:
         "class_name": kind.__name__,
         "config": _plain(item.get_config()),
         "registered_name": None if built_in else get_registered_name(kind),
-    }
+    } | vars(kind).get("saved_as", {})
     if hasattr(item, "get_build_config") and (build := item.get_build_config()):
         data["build_config"] = _plain(build)
     if hasattr(item, "get_compile_config") and (compiled := item.get_compile_config()):
@@ -300,6 +300,8 @@ def _public_function(name: str) -> Any:
 
 
 def _object_of(config: Any, safe_mode: bool, table: Mapping[str, Any]) -> Any:
+    if str(config.get("module")).startswith("keras.src.ops."):
+        return _operation_of(config)
     kind = _class_of(config, table)
     if not hasattr(kind, "from_config"):
         raise TypeError(f"{kind} has no `from_config()` class method; cannot deserialize {config}")
@@ -319,6 +321,18 @@ def _object_of(config: Any, safe_mode: bool, table: Mapping[str, Any]) -> Any:
         if config.get("compile_config") and hasattr(made, "compile_from_config"):
             made.compile_from_config(config["compile_config"])
     return made
+
+
+OPERATION_READERS: list[Callable[[str, dict[str, Any]], Any]] = []  # set by layers/operation.py
+
+
+def _operation_of(config: Any) -> Any:
+    """The layer of an operation in a functional model."""
+    for read in OPERATION_READERS:
+        made = read(config["class_name"], config["config"])
+        if made is not None:
+            return made
+    raise TypeError(_unknown("operation", config["class_name"]))
 
 
 SAFE_MODE = [True]

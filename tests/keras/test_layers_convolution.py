@@ -83,6 +83,18 @@ def test_channels_first_is_the_same_in_another_order():
     np.testing.assert_allclose(turned, np.transpose(y, (0, 3, 1, 2)), atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", [layers.Conv1D, layers.Conv2D, layers.Conv3D])
+def test_arguments_by_place(kind):
+    layer = kind(4, 3, 2, "same", "channels_first", 1, 2, "relu", False)
+    assert (layer.padding, layer.data_format, layer.groups) == ("same", "channels_first", 2)
+    assert layer.activation is tf.keras.activations.relu
+    assert not layer.use_bias
+
+
+def test_cropping_pictures_cuts_nothing_by_default():
+    assert layers.Cropping2D()(tf.zeros([1, 4, 5, 1])).shape == (1, 4, 5, 1)
+
+
 def test_causal_convolution_sees_no_later_step():
     layer = layers.Conv1D(2, 3, padding="causal", dilation_rate=2)
     x = rng(1, 9, 2)

@@ -150,6 +150,12 @@ def test_functions_as_layers():
     np.testing.assert_allclose(scaled, [-1, 0], atol=1e-6)
 
 
+def test_the_penalty_of_activity_is_a_mean_over_the_batch():
+    layer = layers.Dense(1, kernel_initializer="ones", activity_regularizer="l1")
+    layer(tf.ones([4, 2]))
+    np.testing.assert_allclose(layer.losses[0], 0.01 * 2)
+
+
 def test_activity_regularization_adds_a_loss():
     layer = layers.ActivityRegularization(l1=0.1, l2=0.01)
     layer(np.array([[1.0, -2.0]], np.float32))

@@ -386,3 +386,10 @@ def test_configuration_round_trip(kind):
 def test_what_is_wrong(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_accuracy_weighs_each_element():
+    metric = metrics.Accuracy()
+    metric.update_state([0, 1, 2], [0, 1, 1], sample_weight=[0.5, 0.25, 0.25])
+    assert float(metric.result()) == pytest.approx(0.75)
+    np.testing.assert_array_equal(metrics.accuracy([[1, 2]], [[1, 3]]), [[1, 0]])

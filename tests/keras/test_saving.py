@@ -202,3 +202,144 @@ def test_a_file_names_operations_and_nothing_else(name):
     with pytest.raises(ValueError, match="Unknown operation"):
         OperationLayer(name)
     assert OperationLayer("arithmetic.add")(tf.constant(1), tf.constant(2)).numpy() == 3
+
+
+def test_what_keras_reads_in_a_file(tmp_path):
+    """Names and arguments as Keras 3's loader asks for them: it refuses any other."""
+    functional().save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    assert (config["module"], config["registered_name"]) == (
+        "keras.src.models.functional",
+        "Functional",
+    )
+    tower = next(c for c in config["config"]["layers"] if c["name"] == "tower")
+    assert (tower["module"], tower["class_name"], tower["registered_name"]) == (
+        "keras",
+        "Sequential",
+        None,
+    )
+    assert set(layers.SpatialDropout1D(0.5).get_config()) == {"name", "dtype", "rate", "seed"}
+    assert "data_format" not in layers.Cropping1D(1).get_config()
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "absent"),
+    [
+        (layers.Dense, {"units": 2}, {"quantization_config": None, "lora_rank": None}),
+        (layers.Embedding, {"input_dim": 3, "output_dim": 2}, {"quantization_config": None}),
+        (layers.BatchNormalization, {}, {"renorm": False, "renorm_momentum": 0.99}),
+    ],
+)
+def test_arguments_of_keras_that_ask_for_nothing(kind, arguments, absent):
+    config = kind(**arguments).get_config() | absent
+    assert isinstance(kind.from_config(config), kind)
+    with pytest.raises(ValueError, match="Unrecognized keyword arguments"):
+        kind.from_config(config | dict.fromkeys(absent, True))
+
+
+@pytest.mark.parametrize("kind", [layers.Add, layers.Average, layers.Maximum, layers.Identity])
+def test_layers_without_arguments_come_back(kind):
+    layer = kind(name="joined", dtype="float64")
+    again = kind.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+    assert (again.name, again.dtype) == ("joined", "float64")
+
+
+def test_operations_have_the_names_of_keras(tmp_path):
+    x = keras.Input((4, 3))
+    model = keras.Model(x, tf.maximum(layers.Dense(2)(x[:, 0]) * 2.0 - 1.0, 0.5))
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    operations = [
+        (part["class_name"], part["registered_name"])
+        for part in config["config"]["layers"]
+        if part["module"] == "keras.src.ops.numpy"
+    ]
+    names = ["GetItem", "Multiply", "Subtract", "Maximum"]
+    assert operations == [(name, name) for name in names]
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    given = np.random.default_rng(0).normal(size=(5, 4, 3)).astype(np.float32)
+    np.testing.assert_array_equal(loaded(given), model(given))
+
+
+def test_operations_with_options_as_keras_writes_them(tmp_path):
+    x = keras.Input((4, 3))
+    model = keras.Model(x, layers.Identity(name="mean")(x))
+    data = model.get_config()
+    mean = {"name": "mean", "axis": 1, "keepdims": True}
+    data["layers"][1] |= {"module": "keras.src.ops.numpy", "class_name": "Mean", "config": mean}
+    loaded = keras.Model.from_config(json.loads(json.dumps(data)))
+    again = keras.Model.from_config(json.loads(json.dumps(loaded.get_config())))
+    given = np.arange(24, dtype=np.float32).reshape(2, 4, 3)
+    for made in (loaded, again):
+        np.testing.assert_allclose(made(given), given.mean(1, keepdims=True))
+    data["layers"][1]["class_name"] = "Unheard"
+    with pytest.raises(TypeError, match="Could not locate operation 'Unheard'"):
+        keras.Model.from_config(data)
+
+
+class Parts(keras.Model):
+    """Layers under public and private names, in lists, and one under two names."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.second, self.first, self._hidden = (layers.Dense(n) for n in (3, 2, 2))
+        self.alias = self.second
+        self.both = layers.Bidirectional(layers.LSTM(2))
+
+    def call(self, inputs):
+        return self._hidden(self.first(self.second(self.both(inputs))))
+
+
+def test_every_layer_of_a_class_is_saved(tmp_path):
+    import h5py
+
+    given = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
+    model = Parts()
+    expected = model(given)
+    model.save(tmp_path / "model.keras")
+    model.save_weights(tmp_path / "model.weights.h5")
+    with h5py.File(tmp_path / "model.weights.h5") as file:  # Keras' places
+        assert {"alias", "first", "both", "layers"} <= set(file)
+        assert file["both/forward_layer/cell/vars/0"].shape == (3, 8)
+        assert file["layers/dense_2/vars/0"].shape == (2, 2)
+    loaded = keras.models.load_model(tmp_path / "model.keras", {"Parts": Parts})
+    np.testing.assert_array_equal(loaded(given), expected)
+    other = Parts()
+    other.build((None, 4, 3))
+    other.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(other(given), expected)
+
+
+def test_a_model_is_built_by_the_shape_of_its_input():
+    model = Parts()
+    model.build((None, 4, 3))
+    assert len(model.weights) == 12
+    assert model.count_params() == sum(w.numpy().size for w in model.weights)
+
+
+def test_a_nested_model_says_what_it_takes():
+    tower = keras.Sequential([keras.Input((3,)), layers.Dense(2)], name="tower")
+    with pytest.raises(ValueError, match='of layer "tower" is incompatible with the layer'):
+        tower(keras.Input((4,)))
+
+
+def test_layers_are_in_the_order_of_keras():
+    """Recorded from Keras 3: it decides the order of weights, and what files call the layers."""
+    a, b, unused = (keras.Input((4,), name=name) for name in "abc")
+    shared = layers.Dense(4, name="shared")
+    early = layers.Dense(4, name="early")(b)
+    late = shared(layers.Dense(4, name="late")(shared(a)))
+    model = keras.Model([a, b, unused], layers.Add(name="sum")([early, late]))
+    assert [layer.name for layer in model.layers] == [
+        "a",
+        "shared",
+        "b",
+        "late",
+        "early",
+        "c",
+        "sum",
+    ]
+    assert [w.path.split("/")[0] for w in model.weights[::2]] == ["shared", "late", "early"]

@@ -4,6 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
+# Arguments of Keras' layers that have no counterpart here, with the values that ask for nothing;
+# they are in the configuration of every such layer that Keras saves.
+_NEUTRAL: dict[str, tuple[Any, ...]] = {
+    "quantization_config": (None,),
+    "lora_rank": (None,),
+    "lora_alpha": (None,),
+    "renorm": (False,),
+    "renorm_clipping": (None,),
+    "renorm_momentum": (0.99,),
+    "sparse": (None, False),
+    "ragged": (None, False),
+}
+
+
+def asks_for_nothing(name: str, value: Any) -> bool:
+    """Whether an argument is one of Keras' that is not here, and has its default."""
+    return value in _NEUTRAL.get(name, ())
+
 
 def window(value: Any, rank: int, name: str, least: int = 1) -> tuple[int, ...]:
     """One integer an axis, from one number or as many; ValueError otherwise."""

@@ -21,8 +21,8 @@ class BaseConv(Layer):
 
     def __init__(
         self,
-        filters: Any = None,
-        kernel_size: Any = None,
+        filters: int | None,
+        kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
         data_format: str | None = None,
@@ -43,8 +43,6 @@ class BaseConv(Layer):
         self.filters = filters if filters is None else int(filters)
         if self.filters is not None and self.filters <= 0:
             raise ValueError(f"Invalid value for argument `filters`. Received filters={filters}")
-        if kernel_size is None:
-            raise ValueError(f"{type(self).__name__} needs kernel_size")
         self.kernel_size = window(kernel_size, self.rank, "kernel_size")
         self.strides = window(strides, self.rank, "strides")
         self.dilation_rate = window(dilation_rate, self.rank, "dilation_rate")
@@ -182,9 +180,6 @@ class Conv1D(BaseConv):
 
     rank = 1
 
-    def __init__(self, filters: int, kernel_size: Any, strides: Any = 1, **options: Any) -> None:
-        super().__init__(filters, kernel_size, strides, **options)
-
 
 class Conv2D(BaseConv):
     """Convolution of pictures: [batch, rows, columns, channels] -> [..., filters].
@@ -196,23 +191,11 @@ class Conv2D(BaseConv):
 
     rank = 2
 
-    def __init__(
-        self, filters: int, kernel_size: Any, strides: Any = (1, 1), padding: str = "valid",
-        **options: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, **options)
-
 
 class Conv3D(BaseConv):
     """Convolution of volumes: [batch, depth, rows, columns, channels] -> [..., filters]."""
 
     rank = 3
-
-    def __init__(
-        self, filters: int, kernel_size: Any, strides: Any = (1, 1, 1), padding: str = "valid",
-        **options: Any,
-    ) -> None:  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, **options)
 
 
 class BaseConvTranspose(BaseConv):
@@ -367,6 +350,8 @@ class BaseSeparableConv(BaseConv):
         kernel_size: Any,
         strides: Any = 1,
         padding: str = "valid",
+        data_format: str | None = None,
+        dilation_rate: Any = 1,
         depth_multiplier: int = 1,
         depthwise_initializer: Any = "glorot_uniform",
         pointwise_initializer: Any = "glorot_uniform",
@@ -376,7 +361,9 @@ class BaseSeparableConv(BaseConv):
         pointwise_constraint: Any = None,
         **options: Any,
     ) -> None:
-        super().__init__(filters, kernel_size, strides, padding, **options)
+        super().__init__(
+            filters, kernel_size, strides, padding, data_format, dilation_rate, **options
+        )
         self.depth_multiplier = int(depth_multiplier)
         self.depthwise_initializer = initializers.get(depthwise_initializer)
         self.pointwise_initializer = initializers.get(pointwise_initializer)

@@ -10,6 +10,7 @@ from typing import Any
 from slipstream.ir.dtypes import DType, as_dtype
 from slipstream.keras import dtype_policy, regularizers
 from slipstream.keras.context import FRAME, CallContext, autocast, name_scope
+from slipstream.keras.layers.arguments import asks_for_nothing
 from slipstream.keras.layers.calls import Call, convert_inputs, named_error, run_step
 from slipstream.keras.layers.input_spec import InputSpec, check_inputs
 from slipstream.keras.layers.node import Node
@@ -96,9 +97,10 @@ class Layer(LayerState):
             shape = options.pop(alias, shape)
         self._input_shape_argument = None if shape is None else TensorShape(shape)
         options.pop("dynamic", None)
-        if options:
+        unknown = {k: v for k, v in options.items() if not asks_for_nothing(k, v)}
+        if unknown:
             raise ValueError(
-                f"Unrecognized keyword arguments passed to {type(self).__name__}: {options}"
+                f"Unrecognized keyword arguments passed to {type(self).__name__}: {unknown}"
             )
 
     # what a layer is
@@ -143,8 +145,17 @@ class Layer(LayerState):
     # what subclasses override
 
     def build(self, input_shape: Any) -> None:
-        """Make the weights, for inputs of this shape (a structure of shapes for several)."""
+        """Make the weights, for inputs of this shape (a structure of shapes for several).
+
+        A layer that does not override this makes the weights of the layers in it, by being drawn.
+        """
         self.built = True
+        if _overrides(self, "build", Layer) or all(s.built for s in self._sublayers()):
+            return
+        self._build_shapes = {"input_shape": input_shape}
+        specs = to_specs([_shapes_as_tensors(input_shape, self.compute_dtype)])
+        infer_outputs(lambda inputs: self._perform(Call(self, (inputs,), {})), *specs)
+        self._clear_losses()
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """The outputs for some inputs."""
@@ -229,7 +240,9 @@ class Layer(LayerState):
             FRAME.call = outer
         if self.activity_regularizer is not None:
             for output in flatten(outputs):
-                self.add_loss(self.activity_regularizer(output))
+                penalty = self.activity_regularizer(output)
+                samples = output.shape[0] if len(output.shape) else 1
+                self.add_loss(penalty / samples if samples else penalty)  # a mean over the batch
         return outputs
 
     def _run(self, args: Any, kwargs: Any) -> Any:
@@ -301,10 +314,10 @@ class Layer(LayerState):
     def from_config(cls, config: dict[str, Any]) -> Any:
         """The layer of a `get_config`."""
         given = dict(config)
-        if isinstance(given.get("dtype"), dict):
-            given["dtype"] = dtype_policy.get(given["dtype"])
         if cls.get_config is Layer.get_config:
             given = {k: deserialize_keras_object(v) for k, v in given.items()}
+        if isinstance(given.get("dtype"), dict):
+            given["dtype"] = dtype_policy.get(given["dtype"])
         return cls(**given)
 
     # graph

@@ -6,7 +6,9 @@ import importlib
 from typing import Any
 
 from slipstream.keras.layers.layer import Layer
+from slipstream.keras.layers.operation_names import function_of, place_of
 from slipstream.keras.naming import auto_name
+from slipstream.keras.registry import OPERATION_READERS, public_module, serialize_keras_object
 from slipstream.keras.symbolic import KerasTensor
 from slipstream.ops import arithmetic, comparison
 from slipstream.ops.indexing import getitem
@@ -42,24 +44,44 @@ class OperationLayer(Layer):
 
     converts_inputs = False
 
-    def __init__(self, function: Any, **options: Any) -> None:
+    def __init__(self, function: Any, given: dict[str, Any] | None = None, **options: Any) -> None:
         function = function_named(function) if isinstance(function, str) else function
         options.setdefault("name", None)
         if options["name"] is None:
             options["name"] = _layer_name(function)
         super().__init__(**options)
-        self.function = function
+        self.function, self.given = function, dict(given or {})
         self.built = self.supports_masking = True
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
-        return self.function(*args, **kwargs)
+        if self.function is getitem and isinstance(args[1], list):
+            args = (args[0], tuple(args[1]))  # a file has no tuples
+        return self.function(*args, **kwargs, **self.given)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """None: what an operation does to a mask is not known."""
         return None
 
     def get_config(self) -> dict[str, Any]:
-        return {"name": self.name, "function": name_of_function(self.function)}
+        config = {"name": self.name, "function": name_of_function(self.function)}
+        return config | {"given": self.given} if self.given else config
+
+    def serialized(self) -> dict[str, Any]:
+        """As Keras' files have the operation, if they have it."""
+        module, name = place_of(self.function) or (public_module(OperationLayer), "OperationLayer")
+        ours = name == "OperationLayer"
+        return {
+            "module": module,
+            "class_name": name,
+            "config": serialize_keras_object(self.get_config() if ours else {"name": self.name}),
+            "registered_name": None if ours else name,
+        }
+
+    @classmethod
+    def from_keras(cls, name: str, config: dict[str, Any]) -> OperationLayer | None:
+        """The layer of an operation of Keras; None if there is no such operation here."""
+        found = function_of(name, config)
+        return None if found is None else cls(*found, name=config.get("name"))
 
 
 def _layer_name(function: Any) -> str:
@@ -93,5 +115,6 @@ def operation_layer(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     return OperationLayer(function, name=kwargs.get("name"))(*args, **given)
 
 
+OPERATION_READERS.append(OperationLayer.from_keras)
 KerasTensor.hooks["operation"] = operation_layer
 KerasTensor.hooks["operator"] = lambda name, args: operation_layer(OPERATORS[name], args, {})

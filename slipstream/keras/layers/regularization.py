@@ -85,7 +85,8 @@ class _SpatialDropout(Dropout):
 
     def get_config(self) -> dict[str, Any]:
         config = super().get_config() | {"data_format": self.data_format}
-        config.pop("noise_shape")
+        for name in ("noise_shape", "trainable", *(["data_format"] if self.rank == 1 else [])):
+            config.pop(name)  # Keras' layers of this kind take no such argument
         return config
 
 

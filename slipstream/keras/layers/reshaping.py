@@ -170,9 +170,17 @@ class Cropping1D(_Cropping):
 
     rank = 1
 
+    def get_config(self) -> dict[str, Any]:
+        config = super().get_config()
+        config.pop("data_format")  # Keras' layer takes none
+        return config
+
 
 class Cropping2D(_Cropping):
-    """Rows and columns cut off around pictures."""
+    """Rows and columns cut off around pictures; none by default."""
+
+    def __init__(self, cropping: Any = 0, data_format: str | None = None, **options: Any) -> None:
+        super().__init__(cropping, data_format, **options)
 
 
 class Cropping3D(_Cropping):

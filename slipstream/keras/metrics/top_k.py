@@ -8,17 +8,16 @@ from slipstream.ir.dtypes import float32, int64
 from slipstream.keras.metrics.reduction import MeanMetricWrapper
 from slipstream.ops.comparison import equal
 from slipstream.ops.conversion import cast
-from slipstream.ops.reduction import argmax, reduce_any, reduce_mean
+from slipstream.ops.reduction import argmax, reduce_any
 from slipstream.ops.shaping import expand_dims, reshape, squeeze
 from slipstream.ops.sorting import in_top_k
 from slipstream.runtime.convert import convert
 
 
 def accuracy(y_true: Any, y_pred: Any) -> Any:
-    """Which part of the last axis is equal."""
+    """1 where both are equal, else 0, for each element."""
     y_pred = convert(y_pred)
-    hits = equal(cast(convert(y_true), y_pred.dtype), y_pred)
-    return reduce_mean(cast(hits, float32), axis=-1)
+    return cast(equal(cast(convert(y_true), y_pred.dtype), y_pred), float32)
 
 
 def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:

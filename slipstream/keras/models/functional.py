@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from slipstream.keras.layers.inputs import InputLayer
 from slipstream.keras.layers.node import Node, node_of
@@ -27,6 +27,11 @@ class Functional(Model):
     TensorShape([4, 2])
     """
 
+    # Keras has no public name for the class, and finds it in its files by this one
+    saved_as: ClassVar[dict[str, str]] = {
+        "module": "keras.src.models.functional", "registered_name": "Functional"
+    }  # fmt: skip
+
     def __init__(self, inputs: Any, outputs: Any, name: str | None = None, **options: Any) -> None:
         trainable = options.pop("trainable", None)
         super(Model, self).__init__(name=name, **options)
@@ -39,7 +44,7 @@ class Functional(Model):
                 )
         self._inputs_structure, self._outputs_structure = inputs, outputs
         self._calls = ordered_nodes(flatten(inputs), flatten(outputs))
-        self._operations = list({id(n.operation): n.operation for n in self._calls}.values())
+        self._operations = ordered_layers(self._calls, flatten(outputs))
         self.built = True
         self.supports_masking = True
         if trainable is not None:
@@ -124,12 +129,7 @@ class Functional(Model):
         value = convert(value)
         if len(value.shape) == len(tensor.shape) - 1 and tensor.shape[-1] == 1:
             value = expand_dims(value, -1)
-        free = (None, *tensor.shape[1:])  # the last batch is often smaller
-        if not TensorShape(free).is_compatible_with(value.shape):
-            raise ValueError(
-                f'Input {self.inputs.index(tensor)} of layer "{self.name}" is incompatible with '
-                f"the layer: expected shape={tensor.shape}, found shape={value.shape}"
-            )
+        self.check_shape(tensor, value.shape)
         if value.dtype is tensor.dtype:
             return value
         mask = getattr(value, "_keras_mask", None)
@@ -137,6 +137,15 @@ class Functional(Model):
         if mask is not None:
             value._keras_mask = mask
         return value
+
+    def check_shape(self, tensor: KerasTensor, shape: Any) -> None:
+        """ValueError where an input cannot take a value of this shape."""
+        free = (None, *tensor.shape[1:])  # the last batch is often smaller
+        if not TensorShape(free).is_compatible_with(shape):
+            raise ValueError(
+                f'Input {self.inputs.index(tensor)} of layer "{self.name}" is incompatible with '
+                f"the layer: expected shape={tensor.shape}, found shape={TensorShape(shape)}"
+            )
 
     # configuration
 
@@ -191,6 +200,39 @@ def ordered_nodes(inputs: Sequence[KerasTensor], outputs: Sequence[KerasTensor])
     return [*heads, *(n for n in inner if all(n is not h for h in heads))]
 
 
+def ordered_layers(calls: Sequence[Node], outputs: Sequence[KerasTensor]) -> list[Any]:
+    """The layers of the calls in Keras' order, which decides that of weights and names in files.
+
+    The farther from the outputs the earlier; equally far ones as a walk back from the outputs meets
+    them.
+    """
+    distances = _distances(calls)
+    inside = {id(node) for node in calls}
+    met: dict[int, Any] = {}
+    seen: set[int] = set()
+    waiting = [node_of(t) for t in reversed(outputs)]
+    while waiting:
+        node = waiting.pop()
+        if id(node) not in seen and id(node) in inside:
+            seen.add(id(node))
+            met.setdefault(id(node.operation), node.operation)
+            waiting.extend(node_of(t) for t in reversed(node.inputs))
+    unused = [node.operation for node in calls if id(node.operation) not in met]
+    return sorted([*unused, *met.values()], key=lambda layer: -distances[id(layer)])
+
+
+def _distances(calls: Sequence[Node]) -> dict[int, int]:
+    """How many calls lie between each layer and the outputs, at most."""
+    of_node: dict[int, int] = {}
+    of_layer: dict[int, int] = {}
+    for node in reversed(calls):
+        far = max(of_node.get(id(node), 0), of_layer.get(id(node.operation), 0))
+        of_layer[id(node.operation)] = of_node[id(node)] = far
+        for parent in node.parents:
+            of_node[id(parent)] = max(of_node.get(id(parent), 0), far + 1)
+    return of_layer
+
+
 def _call_numbers(nodes: list[Node]) -> dict[int, int]:
     """For each call, which of its layer's calls within the model it is."""
     counts: dict[int, int] = {}
@@ -222,9 +264,7 @@ def _serialized_call(node: Node, numbers: dict[int, int]) -> dict[str, Any]:
             facts = {"shape": list(value.shape), "dtype": value.dtype.name}
             facts["keras_history"] = history
             return {"class_name": "__keras_tensor__", "config": facts}
-        if isinstance(value, tuple):
-            return {"class_name": "__tuple__", "items": [leaf(part) for part in value]}
-        if isinstance(value, list):
+        if isinstance(value, (list, tuple)):
             return [leaf(part) for part in value]
         if isinstance(value, dict):
             return {key: leaf(part) for key, part in value.items()}

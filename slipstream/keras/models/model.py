@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 from slipstream.keras.layers.layer import Layer
-from slipstream.keras.models.summary import print_summary
+from slipstream.keras.models.summary import Options, print_summary
 from slipstream.keras.models.training import Trainer
 from slipstream.keras.registry import serialize_keras_object
 from slipstream.keras.saving.files import load_weights, save_model, save_weights
@@ -75,8 +75,14 @@ class Model(Trainer, Layer):
         self, line_length: int | None = None, positions: Any = None, print_fn: Any = None,
         expand_nested: bool = False, show_trainable: bool = False, layer_range: Any = None,
     ) -> None:  # fmt: skip
-        """Print the layers, their output shapes and how many numbers they hold."""
-        print_summary(self, line_length, print_fn, show_trainable)
+        """Print the layers, their output shapes and how many numbers they hold.
+
+        `expand_nested` shows the layers of models within too; `layer_range` is a pair of names, or
+        patterns of names, of the first layer and the last. `positions` is accepted and not needed.
+        """
+        print_summary(
+            self, Options(line_length, print_fn, expand_nested, show_trainable, layer_range)
+        )
 
     def save(self, filepath: Any, overwrite: bool = True, **_: Any) -> None:
         """Write the whole model to a `.keras` file; see `load_model`."""

@@ -141,6 +141,8 @@ class Sequential(Model):
         return tuple(self.output.shape)
 
     def compute_output_shape(self, input_shape: Any) -> Any:
+        if self._functional is not None:
+            self._functional.check_shape(self._functional.inputs[0], input_shape)
         for layer in self.layers:
             input_shape = layer.compute_output_shape(input_shape)
         return input_shape

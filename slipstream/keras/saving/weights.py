@@ -21,15 +21,19 @@ OF_MODEL = frozenset({"_functional", "_operations", "_calls", "_layers"})
 
 
 def children(item: Any) -> Iterator[tuple[str, Any]]:
-    """What an object holds that has variables, by the names of its groups."""
+    """What an object holds that has variables, by the names of its groups.
+
+    The layers of a drawn model come first; then attributes, in the order of the alphabet and those
+    with an underscore last. What two of them hold is in the group of the first, as in Keras.
+    """
+    held = {n: v for n, v in named_parts(item) if n not in OF_MODEL and _holds_state(v)}
     if isinstance(item, Layer) and hasattr(item, "optimizer"):
-        yield "layers", list(item.layers)
+        held["layers"] = list(item.layers)
         if item.optimizer is not None:
-            yield "optimizer", item.optimizer
-    for name, value in named_parts(item):
-        hidden = name in OF_MODEL or name.startswith("_")
-        if not hidden and _holds_state(value):
-            yield name, value
+            held["optimizer"] = item.optimizer
+        if not OF_MODEL.isdisjoint(vars(item)):
+            yield "layers", held.pop("layers")
+    yield from sorted(held.items(), key=lambda entry: (entry[0].startswith("_"), entry[0]))
 
 
 def _holds_state(value: Any) -> bool:
