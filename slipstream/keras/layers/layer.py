@@ -83,7 +83,11 @@ class Layer(LayerState):
         self._prepared = True
 
     def _set_options(self, options: dict[str, Any]) -> None:
-        """Arguments of Keras 2: the shape of the input, and weights to begin with."""
+        """Arguments of Keras 2: the shape of the input, and weights to begin with. And one that
+        every dense layer's file has since Keras 3.12, without meaning where it is None.
+        """
+        if options.get("quantization_config", 0) is None:
+            del options["quantization_config"]
         self._initial_weights = options.pop("weights", None)
         batch = options.pop("batch_size", None)
         shape: Any = None
@@ -167,7 +171,9 @@ class Layer(LayerState):
         """The outputs for KerasTensors, as KerasTensors."""
         if _overrides(self, "compute_output_shape", Layer):
             return self._declared_spec(args, kwargs)
+        return self._traced_spec(args, kwargs)
 
+    def _traced_spec(self, args: Any, kwargs: Any) -> Any:
         def outputs(args: Any, kwargs: Any) -> Any:
             call = Call(self, args, kwargs)
             self._build_once(call)
@@ -304,7 +310,8 @@ class Layer(LayerState):
         if isinstance(given.get("dtype"), dict):
             given["dtype"] = dtype_policy.get(given["dtype"])
         if cls.get_config is Layer.get_config:
-            given = {k: deserialize_keras_object(v) for k, v in given.items()}
+            made = {k: deserialize_keras_object(v) for k, v in given.items() if k != "dtype"}
+            given |= made
         return cls(**given)
 
     # graph

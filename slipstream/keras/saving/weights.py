@@ -17,7 +17,7 @@ from slipstream.keras.naming import to_snake_case
 from slipstream.keras.optimizers import Optimizer
 from slipstream.keras.seeds import SeedGenerator
 
-OF_MODEL = frozenset({"_functional", "_operations", "_calls", "_layers"})
+OF_MODEL = frozenset({"_functional", "_operations", "_calls", "_layers", "_loss_tracker"})
 
 
 def children(item: Any) -> Iterator[tuple[str, Any]]:
@@ -27,8 +27,7 @@ def children(item: Any) -> Iterator[tuple[str, Any]]:
         if item.optimizer is not None:
             yield "optimizer", item.optimizer
     for name, value in named_parts(item):
-        hidden = name in OF_MODEL or name.startswith("_")
-        if not hidden and _holds_state(value):
+        if name not in OF_MODEL and _holds_state(value):
             yield name, value
 
 
