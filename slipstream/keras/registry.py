@@ -161,7 +161,7 @@ def _serialized_object(item: Any) -> dict[str, Any]:
         return _serialized_function(kind)
     data: dict[str, Any] = {
         "module": module if built_in else kind.__module__,
-        "class_name": kind.__name__,
+        "class_name": vars(kind).get("public_name", kind.__name__),
         "config": _plain(item.get_config()),
         "registered_name": None if built_in else get_registered_name(kind),
     } | vars(kind).get("saved_as", {})
@@ -190,6 +190,8 @@ def public_module(kind: Any) -> str | None:
         return None
     if module.startswith(f"{PACKAGE}optimizers.schedules"):
         return "keras.optimizers.schedules"
+    if module == f"{PACKAGE}models.functional":  # which Keras has no public name for
+        return "keras.src.models.functional"
     folder = module.split(".")[2]
     return MODULES.get(folder, f"keras.{folder}")
 

@@ -2,6 +2,7 @@
 
 from slipstream.keras.layers.activation import Activation
 from slipstream.keras.layers.activation_layers import ELU, LeakyReLU, PReLU, ReLU, Softmax
+from slipstream.keras.layers.attention import AdditiveAttention, Attention
 from slipstream.keras.layers.convolutional import (
     Conv1D,
     Conv1DTranspose,
@@ -15,8 +16,13 @@ from slipstream.keras.layers.convolutional import (
     SeparableConv2D,
 )
 from slipstream.keras.layers.dense import Dense
+from slipstream.keras.layers.einsum_dense import EinsumDense
 from slipstream.keras.layers.embedding import Embedding, Masking
 from slipstream.keras.layers.functions import Identity, Lambda, Rescaling
+from slipstream.keras.layers.grouped_query_attention import (
+    GroupedQueryAttention,
+    GroupQueryAttention,
+)
 from slipstream.keras.layers.input_spec import InputSpec
 from slipstream.keras.layers.inputs import Input, InputLayer
 from slipstream.keras.layers.layer import Layer
@@ -38,6 +44,7 @@ from slipstream.keras.layers.merging import (
     multiply,
     subtract,
 )
+from slipstream.keras.layers.multi_head_attention import MultiHeadAttention
 from slipstream.keras.layers.normalization import (
     BatchNormalization,
     GroupNormalization,

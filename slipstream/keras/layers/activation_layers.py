@@ -8,7 +8,7 @@ from slipstream.keras import activations, constraints, initializers, regularizer
 from slipstream.keras.layers.input_spec import InputSpec
 from slipstream.keras.layers.layer import Layer
 from slipstream.ops.activations import relu
-from slipstream.ops.conversion import cast
+from slipstream.ops.indexing import where
 
 
 class BaseActivation(Layer):
@@ -138,9 +138,11 @@ class Softmax(BaseActivation):
         self.axis = axis
 
     def call(self, inputs: Any, mask: Any = None) -> Any:
-        if mask is not None:
-            inputs = inputs + (1.0 - cast(mask, inputs.dtype)) * -1e9
-        return activations.softmax(inputs, axis=self.axis)
+        if mask is None:
+            return activations.softmax(inputs, axis=self.axis)
+        far = -3e4 if inputs.dtype.name == "float16" else -1e9
+        shares = activations.softmax(where(mask, inputs, far), axis=self.axis)
+        return where(mask, shares, 0.0)  # also where all is left out
 
     def get_config(self) -> dict[str, Any]:
         return super().get_config() | {"axis": self.axis}

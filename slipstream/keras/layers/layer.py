@@ -84,7 +84,11 @@ class Layer(LayerState):
         self._prepared = True
 
     def _set_options(self, options: dict[str, Any]) -> None:
-        """Arguments of Keras 2: the shape of the input, and weights to begin with."""
+        """Arguments of Keras 2: the shape of the input, and weights to begin with. And one that
+        every dense layer's file has since Keras 3.12, without meaning where it is None.
+        """
+        if options.get("quantization_config", 0) is None:
+            del options["quantization_config"]
         self._initial_weights = options.pop("weights", None)
         batch = options.pop("batch_size", None)
         shape: Any = None
@@ -178,7 +182,9 @@ class Layer(LayerState):
         """The outputs for KerasTensors, as KerasTensors."""
         if _overrides(self, "compute_output_shape", Layer):
             return self._declared_spec(args, kwargs)
+        return self._traced_spec(args, kwargs)
 
+    def _traced_spec(self, args: Any, kwargs: Any) -> Any:
         def outputs(args: Any, kwargs: Any) -> Any:
             call = Call(self, args, kwargs)
             self._build_once(call)

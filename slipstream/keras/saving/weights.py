@@ -17,7 +17,7 @@ from slipstream.keras.naming import to_snake_case
 from slipstream.keras.optimizers import Optimizer
 from slipstream.keras.seeds import SeedGenerator
 
-OF_MODEL = frozenset({"_functional", "_operations", "_calls", "_layers"})
+OF_MODEL = frozenset({"_functional", "_operations", "_calls", "_layers", "_loss_tracker"})
 
 
 def children(item: Any) -> Iterator[tuple[str, Any]]:
