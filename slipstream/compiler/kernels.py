@@ -177,7 +177,20 @@ class Bounds:
     buffers = 2
 
 
-Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds
+@dataclass(frozen=True)
+class Mark:
+    """Adds the time since the last mark to entry `number` of a profile; -1 only starts the clock.
+
+    The buffer is the array of words that `codegen.mark` describes. `clock` is what the system's
+    clock is asked for, if anything.
+    """
+
+    number: int
+    clock: int | None
+    buffers = 1
+
+
+Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark
 
 WORTH_SHARING = 100_000  # scalar operations: below it, threads would wait longer than they work
 
@@ -188,6 +201,8 @@ def work(kernel: Kernel) -> int:
         return math.prod(kernel.shape) * (2 * len(kernel.body) + len(kernel.stores))
     if isinstance(kernel, Picked):
         return 4 * kernel.batch * kernel.outer * kernel.count * kernel.width
+    if isinstance(kernel, Mark):
+        return 0
     if isinstance(kernel, Bounds | LastPlaces):
         return 2 * kernel.count
     loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
@@ -214,7 +229,7 @@ def written_buffers(kernel: Kernel) -> frozenset[int]:
         return frozenset({1, 2})
     if isinstance(kernel, Picked):
         return frozenset({2})
-    if isinstance(kernel, Bounds):  # threads that find a fault all write the same
+    if isinstance(kernel, Bounds | Mark):  # threads that find a fault all write the same
         return frozenset()
     return frozenset(store.access.buffer for store in kernel.stores)
 

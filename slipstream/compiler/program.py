@@ -121,18 +121,19 @@ class Program:
     def _called(self, node: Node) -> Callable[[Frame], None]:
         """A scan whose body is all kernels runs it step by step; NumPy does every other node."""
         if node.operation is scan:
-            body = Program(schedule(node.params["body"], ()), ())
+            body = type(self)(schedule(node.params["body"], ()), ())
             if all(isinstance(run, _Segment) for run in body.runs):
                 return _Loop(node, body, self)
         return _Call(node, self)
 
     def _segment(self, calls: list[Call]) -> Segment:
-        numbered = [(kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls]
-        kept = [n for n, (kernel, slots) in enumerate(numbered) if not _is_idle(kernel, slots)]
-        shared = [(sharing(*numbered[n]), numbered[n][1]) for n in kept]
+        calls = [call for call in calls if not is_idle(call[0], self._slots(call))]
+        shared = [(sharing(call[0], self._slots(call)), self._slots(call)) for call in calls]
         entries = tuple((kernel, slots[: kernel.buffers]) for kernel, slots in shared)
-        calls = [calls[n] for n in kept]
         return Segment(entries, tuple(sorted(barriers(calls, self._region))))
+
+    def _slots(self, call: Call) -> tuple[int, ...]:
+        return tuple(self._slot(v) for v in call[1])
 
     def _region(self, value: Value) -> Region:
         offset = self.planned.places.arena.get(value)
@@ -236,7 +237,7 @@ class Program:
         self.frames.append(frame)
 
 
-def _is_idle(kernel: Kernel, slots: Sequence[int]) -> bool:
+def is_idle(kernel: Kernel, slots: Sequence[int]) -> bool:
     """Whether a kernel copies an array to where it lies already."""
     if not isinstance(kernel, LoopNest) or len(kernel.body) != 1 or len(set(slots)) != 1:
         return False
