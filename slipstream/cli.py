@@ -1,4 +1,4 @@
-"""The command `slipstream`: `oneshot ...`, `profile script.py`, `info`.
+"""The command `slipstream`: `oneshot ...`, `profile script.py`, `show script.py`, `info`.
 
 What a user can get wrong ends in one message on the error stream and exit status 2.
 """
@@ -26,7 +26,7 @@ from slipstream.compiler.table import print_profile, save_profile
 from slipstream.errors import InvalidArgumentError, NotFoundError, OpError, message
 from slipstream.oneshot.commands import add_commands
 from slipstream.runtime.executor import NAMES, executor
-from slipstream.runtime.profiling import profiling
+from slipstream.runtime.inspection import profiling, showing
 
 SCRIPT_ERROR, USER_ERROR, INTERRUPTED = 1, 2, 130
 
@@ -64,6 +64,7 @@ def parser() -> argparse.ArgumentParser:
     oneshot = "siamese networks: show a new class once, recognise it from then on"
     add_commands(commands.add_parser("oneshot", help=oneshot, description=oneshot))
     _add_profile(commands)
+    _add_show(commands)
     text = "version, processor, threads and switches"
     info = commands.add_parser("info", help=text, description=text)
     info.add_argument("--ops", action="store_true", help="how each operation is compiled")
@@ -82,6 +83,17 @@ def _add_profile(commands: Any) -> None:
     profile.set_defaults(run=_profile)
 
 
+def _add_show(commands: Any) -> None:
+    text = "run a program and write down what the compiler makes of it"
+    show = commands.add_parser("show", help=text, description=text)
+    folder = "gets a folder for each compiled program (slipstream-show)"
+    show.add_argument("--out", type=Path, default=Path("slipstream-show"), help=folder)
+    show.add_argument("--only", default="", metavar="NAME", help="programs of this name alone")
+    show.add_argument("--code", action="store_true", help="LLVM text and assembly of kernels, too")
+    _add_script(show)
+    show.set_defaults(run=_show)
+
+
 def _add_script(command: argparse.ArgumentParser) -> None:
     command.add_argument("script", type=Path, help="a program in Python")
     command.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
@@ -95,6 +107,15 @@ def _profile(parsed: argparse.Namespace) -> int:
     print_profile(profile, parsed.top, by_least=parsed.least)
     if parsed.save is not None:
         save_profile(profile, parsed.save)
+    return status
+
+
+def _show(parsed: argparse.Namespace) -> int:
+    """Runs the script; its programs are written as they are compiled."""
+    _need_native("show")
+    with showing(parsed.out, only=parsed.only, code=parsed.code) as shown:
+        status = run_script(parsed.script, parsed.arguments)
+    print(*(shown.written or ["No program was compiled."]), sep="\n")
     return status
 
 

@@ -179,15 +179,19 @@ class Bounds:
 
 @dataclass(frozen=True)
 class Mark:
-    """Adds the time since the last mark to entry `number` of a profile; -1 only starts the clock.
+    """Adds the time since the last mark to an entry of a profile, or only starts the clock.
 
-    The buffer is the array of words that `codegen.mark` describes. `clock` is what the system's
-    clock is asked for, if anything.
+    Buffers are words that `codegen.mark` describes: the clock's, and the entry's but at the start.
+    `clock` is what the system's clock is asked for, if anything.
     """
 
-    number: int
+    is_start: bool
     clock: int | None
-    buffers = 1
+
+    @property
+    def buffers(self) -> int:
+        """How many buffers the kernel is called with."""
+        return 1 if self.is_start else 2
 
 
 Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from slipstream.compiler.codegen.emit import Segment
-from slipstream.compiler.codegen.mark import SECOND, OfEntry, Words
+from slipstream.compiler.codegen.mark import SECOND, OfClock, OfEntry
 from slipstream.compiler.describe import bytes_touched, flops, kind_of, node_text, text_of
 from slipstream.compiler.kernels import Mark, is_for_all, is_shared
 from slipstream.compiler.passes.lay import Call
@@ -27,8 +27,6 @@ from slipstream.compiler.passes.picked import FAULT
 from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
 from slipstream.compiler.program import Frame, Program, is_idle
 from slipstream.ir.graph import Array, Graph, Node, Value
-
-START = -1  # the number of a mark that only starts the clock
 
 
 @dataclass(frozen=True)
@@ -75,8 +73,9 @@ class ProfiledProgram(Program):
         self.entries: list[Entry] = []
         self._timers: dict[int, _Timed] = {}  # of those entries that run in Python
         self.runs_made = self.nanoseconds = 0
-        self._marks = Value(FAULT)  # a slot for the words of the marks
-        self._words: list[Array] = []  # of each frame
+        self._clock = Value(FAULT)  # a slot for the words of the clock
+        self._marks: dict[int, Value] = {}  # and for those of the entries that marks time
+        self._words: list[Array] = []  # of the entries, in each frame
         self._steps = {
             call: s for s in planned.steps if isinstance(s, KernelStep) for call in s.calls
         }
@@ -84,9 +83,14 @@ class ProfiledProgram(Program):
 
     def _segment(self, calls: list[Call]) -> Segment:
         calls = [call for call in calls if not is_idle(call[0], self._slots(call))]
-        first = len(self.entries)
-        self.entries += [self._entry(call) for call in calls]
-        return marked(super()._segment(calls), first, self._slot(self._marks))
+        slots = [self._mark(call) for call in calls]
+        return marked(super()._segment(calls), self._slot(self._clock), slots)
+
+    def _mark(self, call: Call) -> int:
+        """The slot for the words of a new entry."""
+        mark = self._marks[len(self.entries)] = Value(FAULT)
+        self.entries.append(self._entry(call))
+        return self._slot(mark)
 
     def _entry(self, call: Call) -> Entry:
         kernel, values = call
@@ -107,11 +111,14 @@ class ProfiledProgram(Program):
 
     def _frame(self) -> Frame:
         frame = super()._frame()
-        if self._marks in self.slots:
-            words = np.zeros(Words.ENTRIES + len(OfEntry) * len(self.entries), np.int64)
-            words[Words.CLOCK] = _clock()[0]
+        if self._marks:
+            clock = np.zeros(len(OfClock), np.int64)
+            clock[OfClock.ADDRESS] = _clock()[0]
+            frame.put(self.slots[self._clock], clock)
+            words = np.zeros((len(self.entries), len(OfEntry)), np.int64)
             self._words.append(words)
-            frame.put(self.slots[self._marks], words)
+            for number, mark in self._marks.items():
+                frame.put(self.slots[mark], words[number])
         return frame
 
     # running
@@ -148,8 +155,7 @@ class ProfiledProgram(Program):
 
     def _marked(self, number: int, entry: Entry) -> list[Measured]:
         """What marks have found for an entry, in all frames."""
-        first, tick = Words.ENTRIES + len(OfEntry) * number, _clock()[2]
-        parts = [words[first : first + len(OfEntry)] for words in self._words]
+        tick, parts = _clock()[2], [words[number] for words in self._words]
         parts = [part for part in parts if part[OfEntry.COUNT]]
         if not parts:
             return []
@@ -185,21 +191,21 @@ class _Timed:
         return [Measured(entry, count, max(total, 0), max(least, 0)), *inside]
 
 
-def marked(segment: Segment, first: int, slot: int) -> Segment:
-    """The segment with a mark after every kernel, whose numbers go from `first` on.
+def marked(segment: Segment, clock: int, slots: Sequence[int]) -> Segment:
+    """The segment with a mark after every kernel, whose entry is in the slot.
 
     All threads wait before a mark that any of them could pass too early: where all work on the
     kernel before it, or on the one after. These are all the barriers that there need be.
     """
-    clock = _clock()[1]
-    calls: list[Any] = [(Mark(START, clock), (slot,))]
+    asked = _clock()[1]
+    calls: list[Any] = [(Mark(True, asked), (clock,))]
     barriers = []
-    for number, (kernel, places) in enumerate(segment.calls):
+    for number, ((kernel, places), slot) in enumerate(zip(segment.calls, slots, strict=True)):
         calls.append((kernel, places))
         following = segment.calls[number + 1 : number + 2]
         if is_for_all(kernel) or any(is_for_all(other) for other, _ in following):
             barriers.append(len(calls))
-        calls.append((Mark(first + number, clock), (slot,)))
+        calls.append((Mark(False, asked), (clock, slot)))
     return Segment(tuple(calls), tuple(barriers))
 
 

@@ -18,7 +18,7 @@ from slipstream.primitives import REGISTRY
 from slipstream.primitives.tracing import trace
 from slipstream.runtime.executor import executor
 from slipstream.runtime.function import function
-from slipstream.runtime.profiling import profiling
+from slipstream.runtime.inspection import profiling
 from slipstream.runtime.tensor import EagerTensor
 
 apply = REGISTRY.__getitem__
@@ -186,11 +186,12 @@ def test_marks_stand_between_kernels_with_the_barriers_that_they_need():
     program = load(trace(dense, types_of(arrays), "dense"))
     planned = program.planned
     plain = program._segment([call for step in planned.steps for call in step.calls])
-    found = marked(plain, 5, 99)
-    kernels = [kernel for kernel, _ in found.calls]
-    assert [k.number for k in kernels if isinstance(k, Mark)] == [-1, 5, 6, 7, 8]
+    found = marked(plain, 99, [5, 6, 7, 8])
+    marks = [slots for kernel, slots in found.calls if isinstance(kernel, Mark)]
+    assert marks == [(99,), (99, 5), (99, 6), (99, 7), (99, 8)]
     assert tuple(call for call in found.calls if not isinstance(call[0], Mark)) == plain.calls
-    assert all(isinstance(kernels[n], Mark) for n in found.barriers)
+    assert plain.calls == found.calls[1::2]
+    assert all(isinstance(found.calls[n][0], Mark) for n in found.barriers)
 
 
 def test_the_table(capsys, machine):

@@ -17,12 +17,11 @@ COUNTER = ir.FunctionType(I32, [I64.as_pointer()])  # QueryPerformanceCounter(ti
 SECOND = 1_000_000_000
 
 
-class Words(IntEnum):
-    """What the words of a profile hold."""
+class OfClock(IntEnum):
+    """The words of the clock."""
 
-    CLOCK = 0  # the address of the system's clock
+    ADDRESS = 0  # of the system's clock
     LAST = 1  # the time of the last mark
-    ENTRIES = 2  # from here on those of each entry
 
 
 class OfEntry(IntEnum):
@@ -36,26 +35,31 @@ class OfEntry(IntEnum):
 def write_mark(module: ir.Module, name: str, record: Mark, target: Target) -> Any:
     """The function of a mark."""
     w = Writer(module, name, record.buffers, 1)
-    b = w.b
-
-    def word(number: int) -> Any:
-        place = b.gep(w.buffers[0], [I64(number * WORD)], source_etype=I8)
-        return b.bitcast(place, I64.as_pointer())
-
-    last = b.load(word(Words.LAST), typ=I64)
-    now = _now(b, b.load(word(Words.CLOCK), typ=I64), record.clock)
-    if record.number >= 0:
-        entry = Words.ENTRIES + len(OfEntry) * record.number
-        took, places = b.sub(now, last), [word(entry + which) for which in OfEntry]
-        total, count, least = (b.load(place, typ=I64) for place in places)
-        is_first = b.icmp_unsigned("==", count, I64(0))
-        is_least = b.or_(is_first, b.icmp_signed("<", took, least))
-        b.store(b.add(total, took), places[OfEntry.TOTAL])
-        b.store(b.add(count, I64(1)), places[OfEntry.COUNT])
-        b.store(b.select(is_least, took, least), places[OfEntry.LEAST])
-    b.store(now, word(Words.LAST))
+    b, clock = w.b, w.buffers[0]
+    last = _word(b, clock, OfClock.LAST)
+    now = _now(b, b.load(_word(b, clock, OfClock.ADDRESS), typ=I64), record.clock)
+    if not record.is_start:
+        _enter(b, w.buffers[1], b.sub(now, b.load(last, typ=I64)))
+    b.store(now, last)
     b.ret_void()
     return w.function
+
+
+def _word(b: Any, words: Any, number: int) -> Any:
+    """The address of a word."""
+    place = b.gep(words, [I64(number * WORD)], source_etype=I8)
+    return b.bitcast(place, I64.as_pointer())
+
+
+def _enter(b: Any, entry: Any, took: Any) -> None:
+    """One call more of an entry, which took so long."""
+    places = [_word(b, entry, which) for which in OfEntry]
+    total, count, least = (b.load(place, typ=I64) for place in places)
+    is_first = b.icmp_unsigned("==", count, I64(0))
+    is_least = b.or_(is_first, b.icmp_signed("<", took, least))
+    b.store(b.add(total, took), places[OfEntry.TOTAL])
+    b.store(b.add(count, I64(1)), places[OfEntry.COUNT])
+    b.store(b.select(is_least, took, least), places[OfEntry.LEAST])
 
 
 def _now(b: Any, address: Any, clock: int | None) -> Any:

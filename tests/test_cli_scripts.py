@@ -1,4 +1,4 @@
-"""`slipstream profile`: a script runs as itself, and what was measured is printed."""
+"""`slipstream profile` and `slipstream show`: a script runs as itself, and is looked into."""
 
 import json
 import sys
@@ -86,3 +86,18 @@ def test_there_is_nothing_to_measure_in_the_reference(script, monkeypatch, capsy
     monkeypatch.setenv("SLIPSTREAM_EXECUTOR", "reference")
     assert main(["profile", str(script)]) == 2
     assert "the executor reference compiles nothing" in capsys.readouterr().err
+
+
+def test_programs_are_written_down(script, tmp_path, capsys):
+    folder = tmp_path / "shown"
+    assert main(["show", "--out", str(folder), "--only", "train_step", str(script)]) == 0
+    assert capsys.readouterr().out.splitlines() == ["6.0 []", str(folder / "01-train_step")]
+    kernels = (folder / "01-train_step" / "05-kernels.txt").read_text()
+    assert "contract 16x20, 20x8 -> 16x8; then add, maximum" in kernels
+
+
+def test_nothing_to_write_down(tmp_path, capsys):
+    path = tmp_path / "empty.py"
+    path.write_text("")
+    assert main(["show", "--out", str(tmp_path / "shown"), str(path)]) == 0
+    assert capsys.readouterr().out == "No program was compiled.\n"
