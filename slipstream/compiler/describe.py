@@ -6,21 +6,20 @@ import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
 
+from slipstream.compiler.accesses import walks
 from slipstream.compiler.kernels import (
-    Access,
     Apply,
     Bounds,
     Contraction,
     Kernel,
     LastPlaces,
-    Load,
     LoopNest,
     Picked,
 )
 from slipstream.compiler.passes.fuse import Group
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.pipeline import KernelStep
-from slipstream.ir.graph import Node, Value
+from slipstream.ir.graph import Node
 from slipstream.ir.types import Shape
 from slipstream.primitives.structure import identity
 
@@ -123,33 +122,7 @@ def bytes_touched(call: Call) -> int:
         return kernel.count * kernel.index.size
     if isinstance(kernel, LastPlaces):
         return kernel.count * (2 * kernel.index.size + 3 * 4)
-    if isinstance(kernel, LoopNest):
-        reads = ((i.access, i.dtype.size) for i in kernel.body if isinstance(i, Load))
-        writes = ((s.access, s.dtype.size) for s in kernel.stores)
-        loads = _distinct(reads, kernel.shape, values)
-        return loads + _distinct(writes, kernel.shape, values)
-    return _contraction_bytes(kernel, values) if isinstance(kernel, Contraction) else 0
-
-
-def _distinct(accesses: Iterable[tuple[Access, int]], shape: Shape, values: Sequence[Value]) -> int:
-    """The bytes of some accesses: no more of a buffer than it has."""
-    found: Counter[int] = Counter()
-    for access, size in accesses:
-        sizes = (n for n, step in zip(shape, access.strides, strict=True) if step)
-        found[access.buffer] += size * math.prod(sizes)
-    return sum(min(count, values[buffer].type.bytes) for buffer, count in found.items())
-
-
-def _contraction_bytes(kernel: Contraction, values: Sequence[Value]) -> int:
-    loops, size = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner), kernel.dtype.size
-    left, right, out = (
-        math.prod(loop.size for loop in loops if getattr(loop, name))
-        for name in ("left", "right", "out")
-    )
-    found = min(left * size, values[0].type.bytes) + min(right * size, values[1].type.bytes)
-    for item in (*kernel.body, *kernel.stores):
-        if isinstance(item, Load):
-            steps = item.access.strides
-            count = out if steps[0] else kernel.columns.size if steps[1] else 1
-            found += count * item.dtype.size
-    return found + sum(out * store.dtype.size for store in kernel.stores)
+    found: Counter[tuple[int, bool]] = Counter()
+    for walk in walks(kernel):
+        found[walk.buffer, walk.writes] += walk.count * walk.item
+    return sum(min(count, values[buffer].type.bytes) for (buffer, _), count in found.items())
