@@ -1,4 +1,4 @@
-"""The command `slipstream`: `slipstream oneshot ...` and `slipstream info`.
+"""The command `slipstream`: `oneshot ...`, `profile script.py`, `show script.py`, `info`.
 
 What a user can get wrong ends in one message on the error stream and exit status 2.
 """
@@ -8,35 +8,41 @@ from __future__ import annotations
 import argparse
 import os
 import platform
+import runpy
 import sys
+import traceback
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from types import TracebackType
+from typing import Any
 
 import numpy as np
 
 import slipstream
 from slipstream import settings
 from slipstream.compiler.coverage import coverage
-from slipstream.errors import OpError
+from slipstream.compiler.table import print_profile, save_profile
+from slipstream.errors import InvalidArgumentError, NotFoundError, OpError, message
 from slipstream.oneshot.commands import add_commands
 from slipstream.runtime.executor import NAMES, executor
+from slipstream.runtime.inspection import profiling, showing
 
-USER_ERROR, INTERRUPTED = 2, 130
+SCRIPT_ERROR, USER_ERROR, INTERRUPTED = 1, 2, 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs a command line, that of the process by default; returns the exit status."""
     parsed = parser().parse_args(arguments)
     try:
-        parsed.run(parsed)
+        status: int | None = parsed.run(parsed)
         sys.stdout.flush()
     except (OpError, ValueError, OSError, MemoryError) as problem:
         return explain(problem)
     except KeyboardInterrupt:
         print("\nslipstream: interrupted", file=sys.stderr)
         return INTERRUPTED
-    return 0
+    return status or 0
 
 
 def explain(problem: BaseException) -> int:
@@ -57,11 +63,103 @@ def parser() -> argparse.ArgumentParser:
     commands = made.add_subparsers(title="commands", required=True, metavar="COMMAND")
     oneshot = "siamese networks: show a new class once, recognise it from then on"
     add_commands(commands.add_parser("oneshot", help=oneshot, description=oneshot))
+    _add_profile(commands)
+    _add_show(commands)
     text = "version, processor, threads and switches"
     info = commands.add_parser("info", help=text, description=text)
     info.add_argument("--ops", action="store_true", help="how each operation is compiled")
     info.set_defaults(run=_info)
     return made
+
+
+def _add_profile(commands: Any) -> None:
+    text = "run a program and print which kernels its time goes to"
+    profile = commands.add_parser("profile", help=text, description=text)
+    profile.add_argument("--top", type=int, default=20, help="kernels of each program (20)")
+    least = "count each kernel at its fastest call: for a machine that is busy with other things"
+    profile.add_argument("--least", action="store_true", help=least)
+    profile.add_argument("--save", type=Path, metavar="FILE", help="all of it as JSON, too")
+    _add_script(profile)
+    profile.set_defaults(run=_profile)
+
+
+def _add_show(commands: Any) -> None:
+    text = "run a program and write down what the compiler makes of it"
+    show = commands.add_parser("show", help=text, description=text)
+    folder = "gets a folder for each compiled program (slipstream-show)"
+    show.add_argument("--out", type=Path, default=Path("slipstream-show"), help=folder)
+    show.add_argument("--only", default="", metavar="NAME", help="programs of this name alone")
+    show.add_argument("--code", action="store_true", help="LLVM text and assembly of kernels, too")
+    _add_script(show)
+    show.set_defaults(run=_show)
+
+
+def _add_script(command: argparse.ArgumentParser) -> None:
+    command.add_argument("script", type=Path, help="a program in Python")
+    command.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
+
+
+def _profile(parsed: argparse.Namespace) -> int:
+    """Runs the script measured; what was measured is printed even if the script fails."""
+    _need_native("profile")
+    with profiling() as profile:
+        status = run_script(parsed.script, parsed.arguments)
+    print_profile(profile, parsed.top, by_least=parsed.least)
+    if parsed.save is not None:
+        save_profile(profile, parsed.save)
+    return status
+
+
+def _show(parsed: argparse.Namespace) -> int:
+    """Runs the script; its programs are written as they are compiled."""
+    _need_native("show")
+    with showing(parsed.out, only=parsed.only, code=parsed.code) as shown:
+        status = run_script(parsed.script, parsed.arguments)
+    print(*(shown.written or ["No program was compiled."]), sep="\n")
+    return status
+
+
+def _need_native(command: str) -> None:
+    if executor().name != "native":
+        happened = f"the executor {executor().name} compiles nothing"
+        raise InvalidArgumentError(
+            message(command, happened, hint="it without SLIPSTREAM_EXECUTOR")
+        )
+
+
+def run_script(path: Path, arguments: Sequence[str]) -> int:
+    """Runs a Python file as Python would, as `__main__` with these arguments; its exit status."""
+    if not path.is_file():
+        raise NotFoundError(message("profile", "there is no such script", received={"path": path}))
+    arguments_before, path_before = sys.argv, sys.path
+    sys.argv, sys.path = [str(path), *arguments], [str(path.resolve().parent), *sys.path]
+    try:
+        runpy.run_path(str(path), run_name="__main__")
+    except SystemExit as end:
+        return _status(end)
+    except Exception as error:
+        error.__traceback__ = _from(path, error)
+        traceback.print_exception(error)
+        return SCRIPT_ERROR
+    finally:
+        sys.argv, sys.path = arguments_before, path_before
+    return 0
+
+
+def _status(end: SystemExit) -> int:
+    """The exit status that Python would end with; a text is printed, as it does."""
+    if end.code is None or isinstance(end.code, int):
+        return end.code or 0
+    print(end.code, file=sys.stderr)
+    return SCRIPT_ERROR
+
+
+def _from(path: Path, error: BaseException) -> TracebackType | None:
+    """The traceback from the script on, without what ran it."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
+        trace = trace.tb_next
+    return trace or error.__traceback__
 
 
 def _info(parsed: argparse.Namespace) -> None:

@@ -11,7 +11,7 @@ SWITCHES: dict[str, str] = {
     "SLIPSTREAM_THREADS": "how many threads a compiled program uses (default: every core)",
     "SLIPSTREAM_EXECUTOR": "which executor runs programs: native (the default) or reference",
     "SLIPSTREAM_TARGET": "instruction set compiled for: native, x86-64-v2, x86-64-v3, x86-64-v4",
-    "SLIPSTREAM_DEBUG": "1 checks every compiled program's buffers and bounds",
+    "SLIPSTREAM_DEBUG": "1 runs kernels one by one and checks all memory around them (slow)",
 }
 
 
@@ -25,6 +25,11 @@ def read(name: str, default: str = "") -> str:
 def home() -> Path:
     """The folder for what Slipstream keeps between runs."""
     return Path(read("SLIPSTREAM_HOME", str(Path.home() / ".slipstream"))).expanduser()
+
+
+def is_debugging() -> bool:
+    """Whether compiled programs check their memory: `SLIPSTREAM_DEBUG` is set, and not 0."""
+    return read("SLIPSTREAM_DEBUG") not in ("", "0")
 
 
 def thread_count() -> int:

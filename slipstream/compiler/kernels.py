@@ -177,7 +177,24 @@ class Bounds:
     buffers = 2
 
 
-Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds
+@dataclass(frozen=True)
+class Mark:
+    """Adds the time since the last mark to an entry of a profile, or only starts the clock.
+
+    Buffers are words that `codegen.mark` describes: the clock's, and the entry's but at the start.
+    `clock` is what the system's clock is asked for, if anything.
+    """
+
+    is_start: bool
+    clock: int | None
+
+    @property
+    def buffers(self) -> int:
+        """How many buffers the kernel is called with."""
+        return 1 if self.is_start else 2
+
+
+Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark
 
 WORTH_SHARING = 100_000  # scalar operations: below it, threads would wait longer than they work
 
@@ -188,6 +205,8 @@ def work(kernel: Kernel) -> int:
         return math.prod(kernel.shape) * (2 * len(kernel.body) + len(kernel.stores))
     if isinstance(kernel, Picked):
         return 4 * kernel.batch * kernel.outer * kernel.count * kernel.width
+    if isinstance(kernel, Mark):
+        return 0
     if isinstance(kernel, Bounds | LastPlaces):
         return 2 * kernel.count
     loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
@@ -214,7 +233,7 @@ def written_buffers(kernel: Kernel) -> frozenset[int]:
         return frozenset({1, 2})
     if isinstance(kernel, Picked):
         return frozenset({2})
-    if isinstance(kernel, Bounds):  # threads that find a fault all write the same
+    if isinstance(kernel, Bounds | Mark):  # threads that find a fault all write the same
         return frozenset()
     return frozenset(store.access.buffer for store in kernel.stores)
 

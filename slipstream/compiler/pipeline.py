@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from slipstream.compiler.collapse import tidied
 from slipstream.compiler.passes.assemble import assemble
 from slipstream.compiler.passes.expand import expand, separate
-from slipstream.compiler.passes.fuse import Plan, fuse, stored_values
+from slipstream.compiler.passes.fuse import Group, Plan, fuse, stored_values
 from slipstream.compiler.passes.hoist import hoist
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.lower import lower
@@ -29,10 +29,11 @@ PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
 
 @dataclass(frozen=True)
 class KernelStep:
-    """Kernels, each with the values it is called with."""
+    """The kernels of a group, each with the values it is called with."""
 
     calls: tuple[Call, ...]
     written: tuple[Value, ...]
+    group: Group
 
 
 @dataclass(frozen=True)
@@ -76,6 +77,6 @@ def schedule(graph: Graph, in_place: Iterable[tuple[int, int]]) -> Schedule:
             written = tuple(dict.fromkeys(moved.get(v, v) for v in stored[group]))
             writes = (*written, *scratch)
             reads = tuple(v for _, buffers in calls for v in buffers if v not in writes)
-            steps.append(KernelStep((*before, *calls), written))
+            steps.append(KernelStep((*before, *calls), written, group))
             touched.append(Step(True, reads, writes, in_step, may_fail=bool(before)))
     return Schedule(graph, plan, steps, place(graph, touched, in_place), checks)

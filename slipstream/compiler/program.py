@@ -101,16 +101,20 @@ class Program:
         fresh = [v for v in outputs if v in native and v not in places.written]
         return [(self._slot(v), v.type) for v in fresh]
 
-    def _made_runs(self) -> list[Callable[[Frame], None]]:
-        """The steps as functions of a frame: kernels that follow each other are one."""
+    def _pieces(self) -> list[Any]:
+        """The steps as segments, of kernels that follow each other, and functions of a frame."""
         found: list[Any] = []
-        segments: list[Segment] = []
         for native, steps in groupby(self.planned.steps, lambda s: isinstance(s, KernelStep)):
             if native:
-                segments.append(self._segment([call for s in steps for call in s.calls]))
-                found.append(segments[-1])
+                found.append(self._segment([call for s in steps for call in s.calls]))
             else:
                 found += [self._called(s.node) for s in steps]
+        return found
+
+    def _made_runs(self) -> list[Callable[[Frame], None]]:
+        """The pieces as functions of a frame."""
+        found = self._pieces()
+        segments = [piece for piece in found if isinstance(piece, Segment)]
         if not segments:
             return found
         chosen = target()
@@ -121,18 +125,19 @@ class Program:
     def _called(self, node: Node) -> Callable[[Frame], None]:
         """A scan whose body is all kernels runs it step by step; NumPy does every other node."""
         if node.operation is scan:
-            body = Program(schedule(node.params["body"], ()), ())
+            body = type(self)(schedule(node.params["body"], ()), ())
             if all(isinstance(run, _Segment) for run in body.runs):
                 return _Loop(node, body, self)
         return _Call(node, self)
 
     def _segment(self, calls: list[Call]) -> Segment:
-        numbered = [(kernel, tuple(self._slot(v) for v in values)) for kernel, values in calls]
-        kept = [n for n, (kernel, slots) in enumerate(numbered) if not _is_idle(kernel, slots)]
-        shared = [(sharing(*numbered[n]), numbered[n][1]) for n in kept]
+        calls = [call for call in calls if not is_idle(call[0], self._slots(call))]
+        shared = [(sharing(call[0], self._slots(call)), self._slots(call)) for call in calls]
         entries = tuple((kernel, slots[: kernel.buffers]) for kernel, slots in shared)
-        calls = [calls[n] for n in kept]
         return Segment(entries, tuple(sorted(barriers(calls, self._region))))
+
+    def _slots(self, call: Call) -> tuple[int, ...]:
+        return tuple(self._slot(v) for v in call[1])
 
     def _region(self, value: Value) -> Region:
         offset = self.planned.places.arena.get(value)
@@ -197,10 +202,9 @@ class Program:
             return self._frame()
 
     def _frame(self) -> Frame:
-        places, fault = self.planned.places, self.planned.checks.fault
+        places = self.planned.places
         frame = Frame(places.arena_bytes, len(self.slots))
-        if fault in self.slots:
-            frame.table[self.slots[fault]] = ctypes.addressof(frame.fault)
+        self._let_fail(frame)
         for slot, value in self.constants:
             frame.put(slot, np.ascontiguousarray(value.array).reshape(value.type.shape))
         for value, offset in places.arena.items():
@@ -209,6 +213,12 @@ class Program:
                 array = memory.view(value.type.dtype.numpy).reshape(value.type.shape)
                 frame.put(self.slots[value], array)
         return frame
+
+    def _let_fail(self, frame: Frame) -> None:
+        """Let the slot for faults, if there is one, be the frame's word."""
+        slot = self.slots.get(self.planned.checks.fault)
+        if slot is not None:
+            frame.table[slot] = ctypes.addressof(frame.fault)
 
     def _results(self, frame: Frame, arrays: Sequence[Array]) -> list[Array]:
         results = [frame.arrays[slot] for slot in self.outputs]
@@ -236,7 +246,7 @@ class Program:
         self.frames.append(frame)
 
 
-def _is_idle(kernel: Kernel, slots: Sequence[int]) -> bool:
+def is_idle(kernel: Kernel, slots: Sequence[int]) -> bool:
     """Whether a kernel copies an array to where it lies already."""
     if not isinstance(kernel, LoopNest) or len(kernel.body) != 1 or len(set(slots)) != 1:
         return False

@@ -22,6 +22,14 @@ def print_graph(graph: Graph) -> str:
     return "\n".join(_Printer(graph).lines()) + "\n"
 
 
+def value_names(graph: Graph) -> dict[Value, str]:
+    """The names that the text of a graph gives its values; numbers that stand in it have none."""
+    printer = _Printer(graph)
+    for _ in printer.lines():
+        pass
+    return printer.values
+
+
 def _names() -> Iterator[str]:
     """a, b, ..., z, aa, ab, ... without Python's keywords."""
     index = 0

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slipstream.compiler import program
+from slipstream import settings
+from slipstream.compiler import guards, program
 from slipstream.ir.graph import Graph
 
 
@@ -13,5 +14,6 @@ class NativeExecutor:
     in_place = True
 
     def load(self, graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> program.Program:
-        """The compiled program."""
-        return program.load(graph, in_place)
+        """The compiled program; with `SLIPSTREAM_DEBUG=1` one that checks its memory."""
+        load = guards.load if settings.is_debugging() else program.load
+        return load(graph, in_place)

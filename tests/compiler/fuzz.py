@@ -23,7 +23,8 @@ import ml_dtypes
 import numpy as np
 from random_graphs import Case, random_case
 
-from slipstream.compiler import kernels
+from slipstream import settings
+from slipstream.compiler import guards, kernels
 from slipstream.compiler.program import load
 from slipstream.ir.dtypes import from_numpy
 from slipstream.ir.graph import Array, Graph, Node, Value, pruned
@@ -126,7 +127,7 @@ def small_kernels_shared() -> Iterator[None]:
 
 def compiled(case: Case) -> list[list[Array]]:
     """What the compiled program gives by one thread, by two, and once more by one."""
-    program = load(case.graph, case.in_place)
+    program = (guards.load if settings.is_debugging() else load)(case.graph, case.in_place)
     results = []
     for threads in "121":
         arrays = [a.copy() for a in case.arrays]
@@ -271,7 +272,10 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=10.0)
     parser.add_argument("--seed", type=int, default=0, help="of the first program")
     parser.add_argument("--only", action="store_true", help="that one program alone")
+    parser.add_argument("--debug", action="store_true", help="with all memory checked")
     options = parser.parse_args()
+    if options.debug:
+        os.environ["SLIPSTREAM_DEBUG"] = "1"
     faulthandler.enable()
     end, seed, reports = time.monotonic() + 60 * options.minutes, options.seed, 0
     with small_kernels_shared():

@@ -23,6 +23,13 @@ def test_random_programs_agree(first):
     assert not reports, "\n".join(reports)
 
 
+def test_random_programs_keep_to_their_memory(monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_DEBUG", "1")
+    with small_kernels_shared():
+        reports = [report for seed in range(1000, 1000 + A_TEST) if (report := examine(seed))]
+    assert not reports, "\n".join(reports)
+
+
 def test_a_seed_is_one_program():
     one, other = random_case(7), random_case(7)
     assert str(one.graph) == str(other.graph)

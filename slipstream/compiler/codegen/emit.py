@@ -10,6 +10,7 @@ from llvmlite import ir
 
 from slipstream.compiler.codegen.contraction import write_contraction
 from slipstream.compiler.codegen.loop_nest import write_loop_nest
+from slipstream.compiler.codegen.mark import write_mark
 from slipstream.compiler.codegen.picked import write_bounds, write_last_places, write_picked
 from slipstream.compiler.codegen.team import SEGMENT, call_barrier
 from slipstream.compiler.codegen.vector import BYTES, I8, I64
@@ -19,6 +20,7 @@ from slipstream.compiler.kernels import (
     Kernel,
     LastPlaces,
     LoopNest,
+    Mark,
     Picked,
     is_for_all,
     is_shared,
@@ -31,6 +33,7 @@ WRITERS: dict[type, Any] = {
     Picked: write_picked,
     LastPlaces: write_last_places,
     Bounds: write_bounds,
+    Mark: write_mark,
 }
 POINTER = 8  # bytes of an address in a table of buffers
 

@@ -24,13 +24,19 @@ def optimise(module: Any, machine: Any) -> None:
             manager.run(function, builder)
 
 
-def object_code(module: ir.Module, target: Target) -> bytes:
-    """A module as an object file."""
+def prepared(module: ir.Module, target: Target) -> tuple[Any, Any]:
+    """A module as LLVM makes code of it, and its machine."""
     machine = target.machine()
     module.triple = target.triple
     module.data_layout = str(machine.target_data)
     parsed = llvm.parse_assembly(str(module))
     optimise(parsed, machine)
+    return parsed, machine
+
+
+def object_code(module: ir.Module, target: Target) -> bytes:
+    """A module as an object file."""
+    parsed, machine = prepared(module, target)
     return bytes(machine.emit_object(parsed))
 
 

@@ -1,0 +1,128 @@
+"""What a kernel is, in words and numbers: its kind, its shape, its operations, its work."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Sequence
+
+from slipstream.compiler.accesses import walks
+from slipstream.compiler.kernels import (
+    Apply,
+    Bounds,
+    Contraction,
+    Kernel,
+    LastPlaces,
+    LoopNest,
+    Picked,
+)
+from slipstream.compiler.passes.fuse import Group
+from slipstream.compiler.passes.lay import Call
+from slipstream.compiler.pipeline import KernelStep
+from slipstream.ir.graph import Node
+from slipstream.ir.types import Shape
+from slipstream.primitives.structure import identity
+
+MANY = 1 << 32  # a size that stands for any
+MOST_NAMES = 6  # operations that are named
+
+
+def kind_of(kernel: Kernel, group: Group) -> str:
+    """One word or two: contraction, nest, copy, lay, pick, ..."""
+    if isinstance(kernel, Contraction):
+        return "contraction"
+    if isinstance(kernel, Bounds):
+        return "bounds"
+    return "product nest" if group.kind == "product" else group.kind
+
+
+def text_of(call: Call, step: KernelStep) -> str:
+    """What a kernel does: shapes, and which operations are one with it."""
+    text = _text(call[0], step.group)
+    parts = [c for c in step.calls if not isinstance(c[0], Bounds)]
+    if len(parts) == 1 or call not in parts:
+        return text
+    return f"{text}, part {parts.index(call) + 1} of {len(parts)}"
+
+
+def _text(kernel: Kernel, group: Group) -> str:
+    first, *rest = group.nodes
+    if isinstance(kernel, Bounds):
+        return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
+    if group.kind == "product":
+        return f"{node_text(first)}{_then(rest)}"
+    if isinstance(kernel, LoopNest) and group.kind == "nest":
+        return nest_text(kernel)
+    if group.kind == "copy":
+        name = "rearrange" if first.operation is identity else first.operation.name
+        return f"{name} to {shape_text(group.nodes[0].outputs[0].type.shape)}"
+    return node_text(first)
+
+
+def node_text(node: Node) -> str:
+    """An operation and its shapes: `contract 64x784, 784x128 -> 64x128`."""
+    given, made = (
+        ", ".join(shape_text(v.type.shape) for v in values)
+        for values in (node.inputs, node.outputs)
+    )
+    return f"{node.operation.name} {given} -> {made}".replace("  ", " ")
+
+
+def nest_text(nest: LoopNest) -> str:
+    """The sizes of the loops, those summed over in brackets, and how often what is done there."""
+    sizes = zip(nest.shape, nest.reduced, strict=True)
+    shape = "x".join(f"[{n}]" if is_reduced else str(n) for n, is_reduced in sizes) or "1"
+    names = [i.operation.name for i in nest.body if isinstance(i, Apply)]
+    names += [s.reduction.name for s in nest.stores if s.reduction is not None]
+    return f"{shape}: {_listed(names) or 'copy'}"
+
+
+def shape_text(shape: Shape) -> str:
+    """`64x784`; a scalar is 1."""
+    return "x".join("any" if n >= MANY else str(n) for n in shape) or "1"
+
+
+def _then(nodes: Sequence[Node]) -> str:
+    names = _listed(node.operation.name for node in nodes)
+    return f"; then {names}" if names else ""
+
+
+def _listed(names: Iterable[str]) -> str:
+    """The most frequent names first, with their numbers."""
+    counts = Counter(names).most_common()
+    shown = [f"{count} {name}" if count > 1 else name for name, count in counts[:MOST_NAMES]]
+    rest = sum(count for _, count in counts[MOST_NAMES:])
+    return ", ".join([*shown, f"{rest} more"] if rest else shown)
+
+
+# --- work ---
+
+
+def flops(kernel: Kernel, group: Group) -> int | None:
+    """The multiplications and additions of a contraction, two a product; None for all others."""
+    if isinstance(kernel, Contraction):
+        loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
+        return 2 * math.prod(loop.size for loop in loops)
+    if isinstance(kernel, LoopNest) and group.kind == "product":
+        return 2 * math.prod(kernel.shape)
+    return None
+
+
+def bytes_touched(call: Call) -> int:
+    """The bytes of the elements that a kernel reads, and of those that it writes.
+
+    An element counts once for reading and once for writing, however often that is done.
+    """
+    kernel, values = call
+    if isinstance(kernel, Picked):
+        rows = kernel.batch * kernel.outer * kernel.count * kernel.width * kernel.dtype.size
+        passes = 3 if kernel.how == "add" else 2
+        return kernel.batch * kernel.count * kernel.index.size + passes * rows
+    if isinstance(kernel, Bounds):
+        return kernel.count * kernel.index.size
+    if isinstance(kernel, LastPlaces):
+        return kernel.count * (2 * kernel.index.size + 3 * 4)
+    found: Counter[tuple[int, bool]] = Counter()
+    for walk in walks(kernel):
+        found[walk.buffer, walk.writes] += walk.count * walk.item
+    return sum(min(count, values[buffer].type.bytes) for (buffer, _), count in found.items())

@@ -1,0 +1,228 @@
+"""Programs that measure themselves: the same results, every kernel timed, exact work."""
+
+import json
+import threading
+
+import numpy as np
+import pytest
+from comparison import types_of
+from test_loops import loop
+
+from slipstream.compiler.describe import bytes_touched, flops
+from slipstream.compiler.kernels import Contraction, Mark, Picked
+from slipstream.compiler.pipeline import KernelStep, schedule
+from slipstream.compiler.profile import Profile, marked
+from slipstream.compiler.program import load
+from slipstream.compiler.table import COLUMNS, Machine, print_profile, rows, save_profile
+from slipstream.primitives import REGISTRY
+from slipstream.primitives.tracing import trace
+from slipstream.runtime.executor import executor
+from slipstream.runtime.function import function
+from slipstream.runtime.inspection import profiling
+from slipstream.runtime.tensor import EagerTensor
+
+apply = REGISTRY.__getitem__
+LABELS = {"x_labels": (0, 1), "y_labels": (1, 2), "out_labels": (0, 2)}
+
+
+def numbers(*shape):
+    return np.random.default_rng(0).normal(size=shape).astype(np.float32)
+
+
+def dense(x, w):
+    """A contraction that all threads share, one that none does, and a reduction."""
+    y = apply("tanh")(apply("contract")(x, w, **LABELS))
+    rows = apply("slice")(y, starts=(0, 0), stops=(4, 300), steps=(1, 1))
+    small = apply("contract")(rows, w, x_labels=(0, 1), y_labels=(2, 1), out_labels=(0, 2))
+    return y, small, apply("sum")(y, axes=(1,))
+
+
+@pytest.fixture(scope="module")
+def machine():
+    return Machine()
+
+
+def profiled(graph, in_place=()):
+    profile = Profile()
+    return profile, profile.load(graph, in_place)
+
+
+@pytest.mark.parametrize("threads", ["1", "2", "3"])
+def test_the_same_bits_and_a_time_for_every_kernel(threads, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", threads)
+    arrays = [numbers(200, 250), numbers(250, 300)]
+    graph = trace(dense, types_of(arrays), "dense")
+    _, program = profiled(graph)
+    for _ in range(3):
+        found = program(arrays)
+    for one, other in zip(found, load(graph)(arrays), strict=True):
+        assert one.tobytes() == other.tobytes()
+    measured = program.measured()
+    calls = [c for s in schedule(graph, ()).steps if isinstance(s, KernelStep) for c in s.calls]
+    assert [m.entry.flops for m in measured] == [
+        flops(c[0], s.group) for s in schedule(graph, ()).steps for c in s.calls
+    ]
+    assert len(measured) == len(calls)
+    assert {m.entry.is_shared for m in measured} == {True, False}
+    for one in measured:
+        assert one.calls == 3
+        assert 0 < one.least <= one.total / 3
+    assert sum(m.total for m in measured) <= program.nanoseconds
+    assert program.runs_made == 3
+
+
+def test_the_work_of_a_contraction_is_exact():
+    arrays = [numbers(200, 250), numbers(250, 300)]
+    graph = trace(lambda x, w: apply("contract")(x, w, **LABELS), types_of(arrays), "product")
+    (step,) = schedule(graph, ()).steps
+    (call,) = step.calls
+    assert isinstance(call[0], Contraction)
+    assert flops(call[0], step.group) == 2 * 200 * 250 * 300
+    assert bytes_touched(call) == 4 * (200 * 250 + 250 * 300 + 200 * 300)
+
+
+def test_the_work_of_a_convolution_is_exact():
+    arrays = [numbers(2, 9, 9, 3), numbers(3, 3, 3, 16)]
+    geometry = {"strides": (1, 1), "low": (0, 0), "high": (0, 0), "dilation": (1, 1), "groups": 1}
+    graph = trace(lambda x, w: apply("convolution")(x, w, **geometry), types_of(arrays), "c")
+    (step,) = schedule(graph, ()).steps
+    (call,) = step.calls
+    assert flops(call[0], step.group) == 2 * (2 * 7 * 7 * 16) * (3 * 3 * 3)
+    assert bytes_touched(call) == 4 * (2 * 9 * 9 * 3 + 3 * 3 * 3 * 16 + 2 * 7 * 7 * 16)
+
+
+def test_the_bytes_of_a_nest_count_what_is_read_twice_once():
+    arrays = [numbers(64, 8), numbers(8)]
+    graph = trace(lambda x, y: apply("sum")(x * y + x, axes=(0,)), types_of(arrays), "nest")
+    (step,) = schedule(graph, ()).steps
+    (call,) = step.calls
+    assert flops(call[0], step.group) is None
+    assert bytes_touched(call) == 4 * (64 * 8 + 8 + 8)
+
+
+def test_the_bytes_of_rows_that_are_picked():
+    arrays = [numbers(100, 8), np.array([3, 3, 7])]
+    graph = trace(lambda x, i: apply("gather")(x, i, axis=0, batch_dims=0), types_of(arrays), "g")
+    (step,) = schedule(graph, ()).steps
+    check, call = step.calls
+    assert isinstance(call[0], Picked)
+    assert bytes_touched(check) == 3 * 8
+    assert bytes_touched(call) == 3 * 8 + 2 * 3 * 8 * 4
+
+
+def test_many_steps_of_one_call_are_as_many_runs():
+    arrays = [numbers(50, 7), numbers(7)]
+    types = types_of([arrays[0][0], arrays[1]])
+    graph = trace(lambda x, v: (apply("sum")(x * v, axes=(0,)), v + x), types, "step")
+    _, program = profiled(graph, ((1, 1),))
+    assert program.is_one_function
+    program.repeat(arrays, 0, 50)
+    assert program.runs_made == 50
+    assert {m.calls for m in program.measured()} == {50}
+
+
+def test_calls_to_numpy_are_timed():
+    arrays = [numbers(6, 6)]
+    graph = trace(lambda x: apply("svd")(apply("tanh")(x), full=False)[0], types_of(arrays), "s")
+    _, program = profiled(graph)
+    program(arrays)
+    assert [m.entry.kind for m in program.measured()] == ["nest", "call-out"]
+    assert program.measured()[1].entry.text == "svd 6x6 -> 6, 6x6, 6x6"
+
+
+def test_the_kernels_of_a_loop_are_steps_of_it():
+    graph, arrays = loop(7, False)
+    _, program = profiled(graph)
+    program(arrays)
+    steps = [m for m in program.measured() if m.entry.kind.startswith("step: ")]
+    assert any(m.entry.kind == "step: contraction" for m in steps)
+    assert {m.calls for m in steps} == {7}
+    assert sum(m.total for m in program.measured()) <= program.nanoseconds
+
+
+def test_a_programs_frames_are_summed():
+    """Two threads of Python in one program: each has a frame, and a clock of its own."""
+    arrays = [numbers(200, 250), numbers(250, 300)]
+    _, program = profiled(trace(dense, types_of(arrays), "dense"))
+    program.release(program.frame())
+    frames = [program.frame(), program.frame()]
+    for frame in frames:
+        program.release(frame)
+    workers = [threading.Thread(target=program, args=(arrays,)) for _ in range(4)]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert {m.calls for m in program.measured()} == {4}
+
+
+def test_programs_compiled_before_are_measured_and_run_unmeasured_after():
+    @function
+    def double(x):
+        return x + x
+
+    given = EagerTensor(numbers(3))
+    double(given)
+    native = executor()
+    with profiling() as profile:
+        double(given)
+    assert executor() is native
+    double(given)
+    (loaded,) = profile.loaded
+    assert loaded.program.runs_made == 1
+    assert loaded.program.planned.graph.name == "double"
+    assert loaded.planning > 0 and loaded.coding > 0
+
+
+def test_the_executor_comes_back_after_an_error():
+    native = executor()
+    with pytest.raises(KeyError), profiling():
+        raise KeyError
+    assert executor() is native
+
+
+def test_marks_stand_between_kernels_with_the_barriers_that_they_need():
+    arrays = [numbers(200, 250), numbers(250, 300)]
+    program = load(trace(dense, types_of(arrays), "dense"))
+    planned = program.planned
+    plain = program._segment([call for step in planned.steps for call in step.calls])
+    found = marked(plain, 99, [5, 6, 7, 8])
+    marks = [slots for kernel, slots in found.calls if isinstance(kernel, Mark)]
+    assert marks == [(99,), (99, 5), (99, 6), (99, 7), (99, 8)]
+    assert tuple(call for call in found.calls if not isinstance(call[0], Mark)) == plain.calls
+    assert plain.calls == found.calls[1::2]
+    assert all(isinstance(found.calls[n][0], Mark) for n in found.barriers)
+
+
+def test_the_table(capsys, machine):
+    arrays = [numbers(200, 250), numbers(250, 300)]
+    profile, program = profiled(trace(dense, types_of(arrays), "dense"))
+    program(arrays)
+    print_profile(profile, top=2)
+    printed = capsys.readouterr().out
+    assert "dense of float32(200x250), float32(250x300): 1 runs" in printed
+    assert "contract 200x250, 250x300 -> 200x300; then tanh" in printed
+    assert "2 others" in printed and "Peak" in printed
+    shown = rows(program, machine, 9, False)
+    assert {len(row) for row in shown} == {len(COLUMNS)}
+    shares = [float(row[7].rstrip("%")) for row in shown if row[7]]
+    assert sum(shares) == pytest.approx(100, abs=1)
+    by_least = rows(program, machine, 9, True)
+    assert sum(float(row[7].rstrip("%")) for row in by_least if row[7]) == pytest.approx(100, abs=1)
+
+
+def test_nothing_to_print(capsys):
+    print_profile(Profile())
+    assert capsys.readouterr().out == "No compiled program has run.\n"
+
+
+def test_a_profile_as_json(tmp_path):
+    arrays = [numbers(200, 250), numbers(250, 300)]
+    profile, program = profiled(trace(dense, types_of(arrays), "dense"))
+    program(arrays)
+    save_profile(profile, tmp_path / "profile.json")
+    held = json.loads((tmp_path / "profile.json").read_text())
+    assert held["peak"]["all"] > 0
+    (one,) = held["programs"]
+    assert (one["name"], one["runs"], one["inputs"][0]) == ("dense", 1, "float32[200,250]")
+    assert one["kernels"][0]["flops"] == 2 * 200 * 250 * 300
