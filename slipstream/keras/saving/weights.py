@@ -17,7 +17,8 @@ from slipstream.keras.naming import to_snake_case
 from slipstream.keras.optimizers import Optimizer
 from slipstream.keras.seeds import SeedGenerator
 
-OF_MODEL = frozenset({"_functional", "_operations", "_calls", "_layers", "_loss_tracker"})
+OF_DRAWN = frozenset({"_functional", "_operations", "_calls", "_layers"})
+OF_MODEL = OF_DRAWN | {"_loss_tracker"}
 
 
 def children(item: Any) -> Iterator[tuple[str, Any]]:
@@ -31,7 +32,7 @@ def children(item: Any) -> Iterator[tuple[str, Any]]:
         held["layers"] = list(item.layers)
         if item.optimizer is not None:
             held["optimizer"] = item.optimizer
-        if not OF_MODEL.isdisjoint(vars(item)):
+        if not OF_DRAWN.isdisjoint(vars(item)):
             yield "layers", held.pop("layers")
     yield from sorted(held.items(), key=lambda entry: (entry[0].startswith("_"), entry[0]))
 
