@@ -1,7 +1,8 @@
 """Compiled code kept between runs: object files named by the digest of what they are made from.
 
 A file is its content's digest and the content, written aside and renamed, so any number of
-processes share the folder. What is missing, broken or not permitted is as if it were not there.
+processes share the folder. There is one for each kernel: equal ones of many programs are one file.
+What is missing, broken or not permitted is as if it were not there.
 """
 
 from __future__ import annotations
@@ -9,16 +10,16 @@ from __future__ import annotations
 import hashlib
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
 import llvmlite
 
 from slipstream import settings
-from slipstream.compiler.target import Target
 
-MOST_BYTES = 256 << 20  # in the folder; the files used longest ago go first
+MOST_BYTES, MOST_FILES = 256 << 20, 10_000  # in the folder; what was used longest ago goes first
 DIGEST = hashlib.sha256
 SIZE = DIGEST().digest_size
 
@@ -32,61 +33,75 @@ def folder() -> Path:
 def _compiler() -> bytes:
     """The digest of the compiler itself: another one makes other code."""
     found = DIGEST(llvmlite.__version__.encode())
-    for path in sorted(Path(__file__).parent.rglob("*.py")):
-        found.update(path.read_bytes())
+    for place, _, names in sorted(os.walk(Path(__file__).parent)):
+        for name in sorted(names):
+            if name.endswith(".py"):
+                found.update(Path(place, name).read_bytes())
     return found.digest()
 
 
-def key_of(text: str, target: Target) -> str:
-    """The name of the code for a program's description on a target."""
+def key_of(text: str, target: object) -> str:
+    """The name of the code that a text describes, on a target."""
     return DIGEST(_compiler() + repr(target).encode() + text.encode()).hexdigest()
 
 
-def read(key: str) -> bytes | None:
-    """The code of that name, if it is there and whole."""
-    path = folder() / key
+def read(keys: Iterable[str]) -> dict[str, bytes]:
+    """The code of those names that is there and whole."""
+    place = folder()
+    found = {key: _whole(place / key) for key in keys}
+    return {key: content for key, content in found.items() if content is not None}
+
+
+def _whole(path: Path) -> bytes | None:
+    """What a file holds, if it is there and has its own digest; now it is used."""
     try:
         held = path.read_bytes()
-        os.utime(path)
     except OSError:
         return None
+    with suppress(OSError):  # a folder that may only be read
+        os.utime(path)
     content = held[SIZE:]
     return content if DIGEST(content).digest() == held[:SIZE] else None
 
 
-def write(key: str, content: bytes) -> None:
-    """Keep code under a name, if the folder lets us."""
+def write(contents: Mapping[str, bytes]) -> None:
+    """Keep code under names, if the folder lets us."""
     place = folder()
-    try:
+    with suppress(OSError):
         place.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=place, prefix=".")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(DIGEST(content).digest() + content)
-            Path(name).replace(place / key)
-        except OSError:
-            Path(name).unlink()
-            return
+        for key, content in contents.items():
+            _put(place, key, content)
         _bound(place)
+
+
+def _put(place: Path, key: str, content: bytes) -> None:
+    """Write a file aside, and rename it; if that fails, leave nothing behind."""
+    handle, name = tempfile.mkstemp(dir=place, prefix=".")
+    try:
+        with os.fdopen(handle, "wb") as file:
+            file.write(DIGEST(content).digest() + content)
+        Path(name).replace(place / key)
     except OSError:
-        return
+        Path(name).unlink()
+        raise
 
 
 def _bound(place: Path) -> None:
-    """Delete the files used longest ago, where there are too many bytes."""
-    files = sorted(_files(place), reverse=True)
+    """Delete the files used longest ago, where there are too many, or too many bytes."""
+    files = list(_files(place))
+    total = sum(size for _, size, _ in files)
+    if total <= MOST_BYTES and len(files) <= MOST_FILES:
+        return
     total = 0
-    for _, size, path in files:
+    for count, (_, size, path) in enumerate(sorted(files, reverse=True), start=1):
         total += size
-        if total > MOST_BYTES:
-            path.unlink(missing_ok=True)
+        if total > MOST_BYTES or count > MOST_FILES:
+            Path(path).unlink(missing_ok=True)
 
 
-def _files(place: Path) -> Iterator[tuple[float, int, Path]]:
+def _files(place: Path) -> Iterator[tuple[float, int, str]]:
     """(time of use, bytes, path) of each; another process may delete them meanwhile."""
     for entry in os.scandir(place):
-        try:
+        with suppress(OSError):
             state = entry.stat()
-        except OSError:
-            continue
-        yield state.st_mtime, state.st_size, Path(entry.path)
+            yield state.st_mtime, state.st_size, entry.path

@@ -1,21 +1,50 @@
-"""Object code of a program: from the cache, else compiled and put there."""
+"""Machine code of programs: a kernel at a time, from the cache, else compiled and put there.
+
+Equal kernels are compiled once, whatever programs they are in. Those that are missing are written
+one after the other, and compiled side by side meanwhile.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
-from llvmlite import ir
-
+from slipstream import settings
 from slipstream.compiler import cache
-from slipstream.compiler.codegen.machine import object_code
+from slipstream.compiler.codegen.emit import Segment, SegmentWriter, kernel_text
+from slipstream.compiler.codegen.image import Image, LinkedByLLVM, linked
+from slipstream.compiler.codegen.machine import Pool
 from slipstream.compiler.target import Target
 
+Writes = Callable[[], str]  # the text of a module
 
-def cached(description: str, target: Target, write: Callable[[], ir.Module]) -> bytes:
-    """The code of the module that `write` makes; the description says all that it depends on."""
-    key = cache.key_of(description, target)
-    code = cache.read(key)
-    if code is None:
-        code = object_code(write(), target)
-        cache.write(key, code)
-    return code
+
+def compiled(wanted: Mapping[str, Writes], target: Target) -> list[bytes]:
+    """The object files of modules by their names in the cache, in order."""
+    found = cache.read(wanted)
+    missing = [key for key in wanted if key not in found]
+    if missing:
+        with Pool(target, settings.thread_count()) as pool:
+            waiting = {key: pool.object_code(wanted[key]()) for key in missing}
+            made = {key: future.result() for key, future in waiting.items()}
+        cache.write(made)
+        found.update(made)
+    return [found[key] for key in wanted]
+
+
+def loaded(segments: Sequence[Segment], target: Target) -> Image | LinkedByLLVM:
+    """Functions `segment0`, `segment1`, ... that run these segments."""
+    kernels = dict.fromkeys(kernel for segment in segments for kernel, _ in segment.calls)
+    names = {kernel: f"kernel_{cache.key_of(repr(kernel), target)}" for kernel in kernels}
+
+    def calls() -> str:
+        writer = SegmentWriter(target, names)
+        for segment in segments:
+            writer.segment(segment)
+        return writer.text()
+
+    wanted: dict[str, Writes] = {
+        name: lambda k=kernel, n=name: kernel_text(k, n, target)  # type: ignore[misc]
+        for kernel, name in names.items()
+    }
+    wanted[cache.key_of(repr(segments), target)] = calls
+    return linked(compiled(wanted, target), target)

@@ -14,7 +14,10 @@ from functools import lru_cache
 
 from llvmlite import ir
 
-from slipstream.compiler.codegen.machine import Machine, object_code
+from slipstream.compiler import cache
+from slipstream.compiler.code import compiled
+from slipstream.compiler.codegen.image import Image, LinkedByLLVM, linked
+from slipstream.compiler.codegen.machine import module_text
 from slipstream.compiler.target import Target, target
 
 SUMS, TURNS = 12, 400_000
@@ -57,9 +60,10 @@ def loop(width: int) -> ir.Module:
 
 
 @lru_cache(maxsize=2)
-def _function(chosen: Target) -> tuple[Machine, Callable[[int, float], float]]:
+def _function(chosen: Target) -> tuple[Image | LinkedByLLVM, Callable[[int, float], float]]:
     """The machine code, which must live as long as the function, and the function."""
-    machine = Machine(object_code(loop(chosen.lanes(32)), chosen), chosen)
+    wanted = {cache.key_of("peak", chosen): lambda: module_text(loop(chosen.lanes(32)), chosen)}
+    machine = linked(compiled(wanted, chosen), chosen)
     kind = ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_int64, ctypes.c_float)
     return machine, kind(machine.address("peak"))
 

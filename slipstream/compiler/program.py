@@ -10,9 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.compiler.code import cached
-from slipstream.compiler.codegen.emit import ModuleWriter, Segment
-from slipstream.compiler.codegen.machine import Machine
+from slipstream.compiler.code import loaded
+from slipstream.compiler.codegen.emit import Segment
 from slipstream.compiler.codegen.team import Turns
 from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest, sharing
 from slipstream.compiler.loop import Loop
@@ -41,14 +40,6 @@ def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Program:
     input i: that array is written and returned. It must be contiguous, and nobody else's.
     """
     return Program(schedule(graph, in_place), in_place)
-
-
-def written(segments: Sequence[Segment]) -> Any:
-    """The module of these segments."""
-    writer = ModuleWriter(target())
-    for segment in segments:
-        writer.segment(segment)
-    return writer.module
 
 
 class Frame:
@@ -117,9 +108,8 @@ class Program:
         segments = [piece for piece in found if isinstance(piece, Segment)]
         if not segments:
             return found
-        chosen = target()
-        self.machine = Machine(cached(repr(segments), chosen, lambda: written(segments)), chosen)
-        addresses = iter([self.machine.address(f"segment{i}") for i in range(len(segments))])
+        self.code = loaded(segments, target())
+        addresses = iter([self.code.address(f"segment{i}") for i in range(len(segments))])
         return [_Segment(next(addresses), f, self) if isinstance(f, Segment) else f for f in found]
 
     def _called(self, node: Node) -> Callable[[Frame], None]:

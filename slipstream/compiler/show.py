@@ -12,8 +12,8 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
-from slipstream.compiler.codegen.emit import ModuleWriter, Segment
-from slipstream.compiler.codegen.machine import prepared
+from slipstream.compiler.codegen.emit import Segment, kernel_text
+from slipstream.compiler.codegen.machine import Compiler
 from slipstream.compiler.describe import bytes_touched, flops, kind_of, node_text, text_of
 from slipstream.compiler.kernels import Kernel, is_shared, sharing, written_buffers
 from slipstream.compiler.passes.lay import Call
@@ -68,10 +68,8 @@ def show(graph: Graph, in_place: Pairs, folder: Path, *, code: bool = False) -> 
 
 def kernel_code(record: Kernel) -> tuple[str, str]:
     """The LLVM text and the assembly of a kernel, for the target in force."""
-    writer = ModuleWriter(target())
-    writer.kernel(record)
-    parsed, machine = prepared(writer.module, target())
-    return str(parsed), machine.emit_assembly(parsed)
+    text = kernel_text(record, "kernel0", target())
+    return text, Compiler(target()).assembly(text)
 
 
 def _write(path: Path, text: str) -> None:

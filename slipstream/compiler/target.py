@@ -1,16 +1,26 @@
-"""What code is made for: the processor, its instruction set, the width of its vectors."""
+"""What code is made for: the processor, its instruction set, the width of its vectors.
+
+LLVM is asked once a machine what the processor is; later processes find it in the cache, since
+LLVM takes longer to load than all of a small program's code.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import json
+import platform
+from dataclasses import asdict, dataclass
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
-import llvmlite.binding as llvm
-
 from slipstream import settings
+from slipstream.compiler import cache
 
 LEVELS = {"x86-64-v2": 128, "x86-64-v3": 256, "x86-64-v4": 512}
+NEON = ("aarch64-unknown-linux-gnu", "neoverse-n1", "", 128)
+PROCESSORS = Path("/proc/cpuinfo")
+ENOUGH = 8192  # bytes of that file: the first core is described in fewer
+CHANGING = ("cpu mhz", "bogomips")  # what it says that is another number each time
 
 
 @dataclass(frozen=True)
@@ -27,21 +37,45 @@ class Target:
         """Vector registers: 32 with AVX-512 and on AArch64, else 16."""
         return 32 if self.vector_bits == 512 or self.triple.startswith("aarch64") else 16
 
+    @property
+    def layout(self) -> str:
+        """LLVM's description of sizes and alignments."""
+        return _layout(self)
+
     def lanes(self, bits: int) -> int:
         """How many elements of so many bits a vector holds."""
         return max(1, self.vector_bits // bits)
 
     def machine(self) -> Any:
         """LLVM's machine for this target."""
+        llvm = _llvm()
+        if _kind(self.triple) != _kind(llvm.get_default_triple()):
+            llvm.initialize_all_targets()
+            llvm.initialize_all_asmprinters()
         return llvm.Target.from_triple(self.triple).create_target_machine(
             cpu=self.cpu, features=self.features, opt=2
         )
 
 
-def _initialize() -> None:
+def _kind(triple: str) -> str:
+    """x86_64, aarch64, ..."""
+    return triple.partition("-")[0]
+
+
+@lru_cache(maxsize=8)
+def _layout(target: Target) -> str:
+    return str(target.machine().target_data)
+
+
+@lru_cache(maxsize=1)
+def _llvm() -> Any:
+    """LLVM, ready to write code for this kind of processor."""
+    import llvmlite.binding as llvm
+
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
     llvm.initialize_native_asmparser()  # for the hint in loops that wait
+    return llvm
 
 
 def _own_bits(features: dict[str, bool]) -> int:
@@ -50,16 +84,53 @@ def _own_bits(features: dict[str, bool]) -> int:
     return 256 if features.get("avx2") else 128
 
 
+def _asked() -> Target:
+    """This very processor, as LLVM sees it."""
+    llvm = _llvm()
+    features = llvm.get_host_cpu_features()
+    name, bits = llvm.get_host_cpu_name(), _own_bits(features)
+    return Target(llvm.get_default_triple(), name, features.flatten(), bits)
+
+
+def _described() -> str:
+    """What the system says of the first core; nothing, where it has no file for that."""
+    try:
+        with PROCESSORS.open("rb") as file:
+            first, _, _ = file.read(ENOUGH).partition(b"\n\n")
+    except OSError:
+        return ""
+    lines = first.decode(errors="replace").splitlines()
+    return "\n".join(line for line in lines if not line.lower().startswith(CHANGING))
+
+
+def _native() -> Target:
+    """This very processor: from the cache, if it was there once."""
+    described = _described()
+    if not described:
+        return _asked()
+    key = cache.key_of(described, platform.platform())
+    known = cache.read([key])
+    if known:
+        return Target(**json.loads(known[key]))
+    found = _asked()
+    cache.write({key: json.dumps(asdict(found)).encode()})
+    return found
+
+
 @lru_cache(maxsize=8)
-def _target(name: str) -> Target:
-    _initialize()
-    triple = llvm.get_default_triple()
-    if name in LEVELS and triple.startswith("x86_64"):
-        return Target(triple, name, "", LEVELS[name])
+def named(name: str) -> Target:
+    """A target by the name that `SLIPSTREAM_TARGET` has for it, or `aarch64`; ValueError if none.
+
+    Code can be written for any; whether this machine runs it is another question.
+    """
+    if name == "aarch64":
+        return Target(*NEON)
+    native = _native()
+    if name in LEVELS and native.triple.startswith("x86_64"):
+        return Target(native.triple, name, "", LEVELS[name])
     if name != "native":
         raise ValueError(f"SLIPSTREAM_TARGET={name} is no target; they are native, {[*LEVELS]}")
-    features = llvm.get_host_cpu_features()
-    return Target(triple, llvm.get_host_cpu_name(), features.flatten(), _own_bits(features))
+    return native
 
 
 def target() -> Target:
@@ -67,4 +138,8 @@ def target() -> Target:
 
     Raises ValueError for a name that is none, or of another kind of processor.
     """
-    return _target(settings.read("SLIPSTREAM_TARGET", "native"))
+    name = settings.read("SLIPSTREAM_TARGET", "native")
+    found = named(name)
+    if _kind(found.triple) != _kind(named("native").triple):
+        raise ValueError(f"SLIPSTREAM_TARGET={name} is code for another kind of processor")
+    return found

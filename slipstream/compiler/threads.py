@@ -17,8 +17,9 @@ from typing import Any
 import numpy as np
 
 from slipstream import settings
-from slipstream.compiler.code import cached
-from slipstream.compiler.codegen.machine import Machine
+from slipstream.compiler import cache
+from slipstream.compiler.code import compiled
+from slipstream.compiler.codegen.image import linked
 from slipstream.compiler.codegen.team import LINE, TeamWriter, Word
 from slipstream.compiler.target import target
 
@@ -30,9 +31,9 @@ class _Native:
 
     def __init__(self) -> None:
         chosen = target()
-        code = cached("team", chosen, lambda: TeamWriter(chosen).write())
-        self.machine = Machine(code, chosen)
-        address = self.machine.address
+        wanted = {cache.key_of("team", chosen): TeamWriter(chosen).write}
+        self.code = linked(compiled(wanted, chosen), chosen)
+        address = self.code.address
         pointer, word = ctypes.c_void_p, ctypes.c_int64
         self.barrier, self.repeat = address("barrier"), address("repeat")
         self.run = ctypes.CFUNCTYPE(None, pointer, word, pointer)(address("run"))

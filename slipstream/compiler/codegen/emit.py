@@ -1,8 +1,8 @@
-"""The module of a program: a function a kernel, equal ones once, and one a run of kernels."""
+"""The modules of a program: one a kernel, and one of the functions that call them in turn."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +10,7 @@ from llvmlite import ir
 
 from slipstream.compiler.codegen.contraction import write_contraction
 from slipstream.compiler.codegen.loop_nest import write_loop_nest
+from slipstream.compiler.codegen.machine import module_text
 from slipstream.compiler.codegen.mark import write_mark
 from slipstream.compiler.codegen.picked import write_bounds, write_last_places, write_picked
 from slipstream.compiler.codegen.team import SEGMENT, call_barrier
@@ -54,21 +55,31 @@ class Segment:
         return any(is_shared(kernel) for kernel, _ in self.calls)
 
 
-class ModuleWriter:
-    """Collects kernels in one LLVM module."""
+def kernel_text(record: Kernel, name: str, target: Target) -> str:
+    """The module of one kernel, whose function has this name."""
+    module = ir.Module()
+    WRITERS[type(record)](module, name, record, target).linkage = "external"
+    return module_text(module, target)
 
-    def __init__(self, target: Target) -> None:
-        self.target, self.module = target, ir.Module()
-        self.kernels: dict[Kernel, Any] = {}
+
+class SegmentWriter:
+    """Writes the functions that call kernels, which are known here by name."""
+
+    def __init__(self, target: Target, names: Mapping[Kernel, str]) -> None:
+        self.target, self.module, self.names = target, ir.Module(), names
         self.segments: list[str] = []
 
     def kernel(self, record: Kernel) -> Any:
-        """The function of a kernel, written when it is first asked for."""
-        if record not in self.kernels:
-            name = f"kernel{len(self.kernels)}"
-            write = WRITERS[type(record)]
-            self.kernels[record] = write(self.module, name, record, self.target)
-        return self.kernels[record]
+        """The function of a kernel, declared when it is first asked for."""
+        known = self.module.globals.get(self.names[record])
+        if known is None:
+            kind = ir.FunctionType(ir.VoidType(), [BYTES] * record.buffers + [I64, I64])
+            known = ir.Function(self.module, kind, self.names[record])
+        return known
+
+    def text(self) -> str:
+        """The module."""
+        return module_text(self.module, self.target)
 
     def segment(self, segment: Segment) -> str:
         """A function that takes a table of addresses and calls kernels on entries of it.

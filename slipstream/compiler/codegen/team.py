@@ -12,6 +12,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from slipstream.compiler.codegen.machine import module_text
 from slipstream.compiler.codegen.vector import BYTES, I8, I32, I64, LINE
 from slipstream.compiler.target import Target
 
@@ -59,12 +60,12 @@ class TeamWriter:
     def __init__(self, target: Target) -> None:
         self.target, self.module = target, ir.Module()
 
-    def write(self) -> ir.Module:
+    def write(self) -> str:
         self._barrier()
         self._run()
         self._worker()
         self._repeat()
-        return self.module
+        return module_text(self.module, self.target)
 
     def _begin(self, name: str, kind: ir.FunctionType) -> Any:
         function = ir.Function(self.module, kind, name)

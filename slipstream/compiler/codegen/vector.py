@@ -8,16 +8,16 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import llvmlite.binding as llvm
 import numpy as np
-from llvmlite import ir
+from llvmlite import __version__, ir
 
 from slipstream.ir.dtypes import DType
 
 I1, I8, I32, I64 = ir.IntType(1), ir.IntType(8), ir.IntType(32), ir.IntType(64)
 BYTES = I8.as_pointer()
-OPAQUE = llvm.llvm_version_info[0] >= 17  # pointers have no element type, nor do intrinsics' names
 LINE = 64  # bytes of a cache line
+VERSION = tuple(int(part) for part in __version__.split(".")[:2])
+OPAQUE = VERSION >= (0, 45)  # with LLVM 20, whose pointers have no element type, nor do names
 CONTRACT = ("contract",)  # a product and a sum may become one rounding; nothing else is loosened
 
 
