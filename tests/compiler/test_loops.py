@@ -6,6 +6,8 @@ from comparison import check, types_of
 
 from slipstream.compiler.passes.hoist import hoist
 from slipstream.compiler.pipeline import schedule
+from slipstream.compiler.program import load
+from slipstream.errors import InvalidArgumentError
 from slipstream.primitives import REGISTRY
 from slipstream.primitives.loops import scan
 from slipstream.primitives.tracing import trace
@@ -85,3 +87,36 @@ def test_the_body_of_a_recurrence_needs_no_call():
     (inside,) = [n for n in hoist(graph).nodes if n.operation is scan]
     kinds = {type(step).__name__ for step in schedule(inside.params["body"], ()).steps}
     assert kinds == {"KernelStep"}
+
+
+def rows_in_turn(number):
+    """A loop that picks a row of a table in each step, and its arguments; one number is given."""
+    numbers = np.array([1, 0, number, 2], np.int32)
+    arrays = [np.zeros(3, np.float32), numbers, np.arange(12, dtype=np.float32).reshape(4, 3)]
+    state, indices, table = types_of(arrays)
+
+    def step(h, i, table):
+        row = REGISTRY["gather"](table, i, axis=0, batch_dims=0)
+        return h * 0.5 + row, row
+
+    body = trace(step, [state, indices.with_shape(()), table], "body")
+    params = {"length": 4, "carry": 1, "xs": 1, "reverse": False, "body": body}
+    return trace(lambda *v: scan(*v, **params), types_of(arrays), "loop"), arrays
+
+
+def test_rows_are_picked_in_a_loop():
+    check(*rows_in_turn(3))
+
+
+def test_a_number_out_of_bounds_in_a_loop_is_told():
+    graph, arrays = rows_in_turn(7)
+    program = load(graph)
+    for _ in range(2):
+        with pytest.raises(InvalidArgumentError, match=r"indices = 7 is not in"):
+            program(arrays)
+
+
+def test_a_loop_is_part_of_the_function_around_it():
+    graph, _ = loop(7, False)
+    assert [type(step).__name__ for step in schedule(graph, ()).steps].count("CallStep") == 0
+    assert len(load(graph).runs) == 1
