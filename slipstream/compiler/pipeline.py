@@ -11,6 +11,7 @@ from slipstream.compiler.passes.assemble import assemble
 from slipstream.compiler.passes.expand import expand, separate
 from slipstream.compiler.passes.fuse import Plan, fuse, stored_values
 from slipstream.compiler.passes.hoist import hoist
+from slipstream.compiler.passes.keep import keep
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.loop import Body, looped, needed, needs_of
 from slipstream.compiler.passes.lower import Lowered, lower
@@ -24,6 +25,7 @@ from slipstream.primitives.loops import scan
 # name, pass, what holds after it; the verifier runs after each
 PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
     ("expand", expand, "what has no code of its own, but an expansion that has, is expanded"),
+    ("keep", keep, "no loop computes anew what an earlier one has computed"),
     ("hoist", hoist, "what all steps of a loop add up is one operation after it"),
     ("assemble", assemble, "what is put together of parts is so where it is needed whole"),
     ("separate", separate, "each output is made by a node, and by no other output's"),

@@ -1,16 +1,20 @@
 """Loops: compiled bodies, and what leaves them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from comparison import check, types_of
 
+from slipstream.autodiff import differentiate
 from slipstream.compiler.passes.hoist import hoist
+from slipstream.compiler.passes.keep import keep
 from slipstream.compiler.pipeline import schedule
 from slipstream.compiler.program import load
 from slipstream.errors import InvalidArgumentError
 from slipstream.primitives import REGISTRY
 from slipstream.primitives.loops import scan
-from slipstream.primitives.tracing import trace
+from slipstream.primitives.tracing import replay, trace
 
 ROWS = {"x_labels": (0, 1), "y_labels": (1, 2), "out_labels": (0, 2)}
 TURNED = {"x_labels": (0, 1), "y_labels": (2, 1), "out_labels": (0, 2)}
@@ -120,3 +124,72 @@ def test_a_loop_is_part_of_the_function_around_it():
     graph, _ = loop(7, False)
     assert [type(step).__name__ for step in schedule(graph, ()).steps].count("CallStep") == 0
     assert len(load(graph).runs) == 1
+
+
+def recurrence(length=6, reverse=False, emits=True, dtype=np.float32):
+    """The gradients of a recurrence by its state, its inputs and its weights; and arguments."""
+    random = np.random.default_rng(length)
+    shapes = [(4, 5), (length, 4, 5), (5, 5), (4, 5), (length, 4, 5)]
+    arrays = [random.normal(size=shape).astype(dtype) for shape in shapes]
+    state, xs, w = types_of(arrays[:3])
+
+    def step(h, x, w):
+        total = REGISTRY["contract"](h, w, **ROWS) + x
+        new = REGISTRY["tanh"](total) * REGISTRY["sigmoid"](total)
+        return new, new if emits else new * 2.0
+
+    body = trace(step, [state, xs.with_shape((4, 5)), w], "body")
+    params = {"length": length, "carry": 1, "xs": 1, "reverse": reverse, "body": body}
+    graph = trace(lambda *v: scan(*v, **params), types_of(arrays[:3]), "loop")
+    pullback = differentiate(graph, (True, True, True))
+
+    def both(*operands):
+        return (*replay(graph, operands[:3]), *replay(pullback, operands))
+
+    return trace(both, types_of(arrays), "both"), arrays
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("emits", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 6])
+def test_gradients_of_loops_are_their_meaning(length, emits, reverse):
+    check(*recurrence(length, reverse, emits))
+    check(*recurrence(length, reverse, emits, np.float64))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("emits", [False, True])
+def test_the_way_back_computes_nothing_anew(emits, reverse):
+    graph, _ = recurrence(6, reverse, emits)
+    assert sum(n.operation is scan for n in graph.nodes) == (2 if emits else 3)
+    loops = [n for n in keep(graph).nodes if n.operation is scan]
+    forward, back = ([n.operation.name for n in loop.params["body"].nodes] for loop in loops)
+    assert {"contract", "tanh", "sigmoid"} <= set(forward)
+    assert back.count("contract") == 2
+    assert not {"tanh", "sigmoid"} & set(back)
+    given = loops[1].inputs[loops[1].params["carry"] :][: loops[1].params["xs"]]
+    assert all(v in given for v in loops[0].outputs[-2:])
+
+
+def test_second_derivatives_of_loops():
+    graph, arrays = recurrence(3)
+    wanted = (True, True, True, False, False)
+    arrays += [np.ones(v.type.shape, np.float32) for v in graph.outputs]
+    second = differentiate(graph, wanted)
+    check(second, arrays)
+    names = [n.params["body"] for n in keep(second).nodes if n.operation is scan]
+    assert sum(n.operation.name == "tanh" for body in names for n in body.nodes) == 1
+
+
+def test_a_loop_over_other_arrays_is_another():
+    """The way back is given the carries of other steps, so it knows nothing of the forward loop."""
+    graph, arrays = recurrence(6)
+    (cut,) = [n for n in graph.nodes if n.operation.name == "slice"]
+    assert cut.params["starts"] == (0, 0, 0)
+    bounds = {**cut.params, "starts": (1, 0, 0), "stops": (6, 4, 5)}
+    moved = replace(cut, params=bounds)
+    changed = replace(graph, nodes=tuple(moved if n is cut else n for n in graph.nodes))
+    check(changed, arrays)
+    forward, back = (n for n in keep(changed).nodes if n.operation is scan)
+    assert len(forward.outputs) == 2
+    assert "tanh" in [n.operation.name for n in back.params["body"].nodes]

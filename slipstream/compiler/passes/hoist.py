@@ -136,13 +136,25 @@ class _Hoisting:
         return Node(node.operation, tuple(inputs), params, node.outputs, node.origin)
 
     def _scan(self) -> tuple[Value, ...]:
-        inputs = (*self.carries, *self.xs, *self.fixed)
-        drawn = Graph(inputs, tuple(self.nodes), (*self.after, *self.ys), self.body.name)
-        params = {**self.params, "body": pruned(drawn), "carry": len(self.carries)}
-        return self._add(scan, (*self.first, *self.stacked, *self.given), **params)
+        outputs = (*self.after, *self.ys)
+        nodes = pruned(Graph((), tuple(self.nodes), outputs)).nodes
+        used = {v for n in nodes for v in n.inputs} | {*outputs}
+        xs, stacked = _used(self.xs, self.stacked, used)
+        fixed, given = _used(self.fixed, self.given, used)
+        body = Graph((*self.carries, *xs, *fixed), nodes, outputs, self.body.name)
+        params = {**self.params, "body": body, "carry": len(self.carries), "xs": len(xs)}
+        return self._add(scan, (*self.first, *stacked, *given), **params)
 
     def _add(self, operation: Any, inputs: Sequence[Value], **params: Any) -> tuple[Value, ...]:
         return self.builder.add(operation, inputs, params, self.node.origin)
+
+
+def _used(
+    values: Sequence[Value], given: Sequence[Value], used: set[Value]
+) -> tuple[list[Value], list[Value]]:
+    """The inputs of a body that something in it uses, and what it is called with for them."""
+    places = [i for i, v in enumerate(values) if v in used]
+    return [values[i] for i in places], [given[i] for i in places]
 
 
 def _split(values: Sequence[Value], carry: int, xs: int) -> tuple[list[Value], ...]:
