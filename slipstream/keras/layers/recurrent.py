@@ -82,9 +82,7 @@ class RNN(Layer):
         if self.go_backwards:
             sequences = reverse(sequences, [1])
             mask = None if mask is None else reverse(mask, [1])
-        outputs, last, states = self._over_time(
-            sequences, states, structure, mask, training, steps
-        )
+        outputs, last, states = self._over_time(sequences, states, structure, mask, training, steps)
         if self.stateful:
             for variable, state in zip(self.states, states, strict=True):
                 variable.assign(state)
