@@ -13,6 +13,7 @@ from slipstream.compiler import cache
 from slipstream.compiler.codegen.emit import Segment, SegmentWriter, kernel_text
 from slipstream.compiler.codegen.image import Image, LinkedByLLVM, linked
 from slipstream.compiler.codegen.machine import Pool
+from slipstream.compiler.kernels import plain
 from slipstream.compiler.target import Target
 
 Writes = Callable[[], str]  # the text of a module
@@ -33,7 +34,7 @@ def compiled(wanted: Mapping[str, Writes], target: Target) -> list[bytes]:
 
 def loaded(segments: Sequence[Segment], target: Target) -> Image | LinkedByLLVM:
     """Functions `segment0`, `segment1`, ... that run these segments."""
-    kernels = dict.fromkeys(kernel for segment in segments for kernel, _ in segment.calls)
+    kernels = dict.fromkeys(kernel for segment in segments for kernel in plain(segment.calls))
     names = {kernel: f"kernel_{cache.key_of(repr(kernel), target)}" for kernel in kernels}
 
     def calls() -> str:

@@ -19,9 +19,11 @@ def how(primitive: Primitive) -> str:
     sample = primitive.samples[0]
     types = [TensorType(a.shape, from_numpy(a.dtype)) for a in sample.arrays(dtype)]
     graph = trace(lambda *xs: primitive(*xs, **sample.params), types, primitive.name)
-    if any(isinstance(step, CallStep) for step in schedule(graph, ()).steps):
+    planned = schedule(graph, ())
+    if any(isinstance(step, CallStep) for step in planned.steps):
         return "call-out"
-    return "native" if all(map(is_native_node, graph.nodes)) else "expanded"
+    is_there = any(node.operation is primitive for node in planned.graph.nodes)
+    return "native" if is_there or all(map(is_native_node, graph.nodes)) else "expanded"
 
 
 def coverage() -> Iterator[tuple[str, str, str]]:

@@ -15,6 +15,8 @@ from slipstream.compiler.kernels import (
     LastPlaces,
     LoopNest,
     Picked,
+    TimeLoop,
+    plain,
 )
 from slipstream.compiler.passes.fuse import Group
 from slipstream.compiler.passes.lay import Call
@@ -31,8 +33,8 @@ def kind_of(kernel: Kernel, group: Group) -> str:
     """One word or two: contraction, nest, copy, lay, pick, ..."""
     if isinstance(kernel, Contraction):
         return "contraction"
-    if isinstance(kernel, Bounds):
-        return "bounds"
+    if isinstance(kernel, Bounds | TimeLoop):
+        return "bounds" if isinstance(kernel, Bounds) else "loop"
     return "product nest" if group.kind == "product" else group.kind
 
 
@@ -47,6 +49,8 @@ def text_of(call: Call, step: KernelStep) -> str:
 
 def _text(kernel: Kernel, group: Group) -> str:
     first, *rest = group.nodes
+    if isinstance(kernel, TimeLoop):
+        return f"{kernel.length} steps of {len(kernel.calls)} kernels, {node_text(first)}"
     if isinstance(kernel, Bounds):
         return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
     if group.kind == "product":
@@ -105,6 +109,8 @@ def flops(kernel: Kernel, group: Group) -> int | None:
         return 2 * math.prod(loop.size for loop in loops)
     if isinstance(kernel, LoopNest) and group.kind == "product":
         return 2 * math.prod(kernel.shape)
+    if isinstance(kernel, TimeLoop):
+        return kernel.length * sum(flops(inner, group) or 0 for inner in plain(kernel.calls))
     return None
 
 
@@ -120,6 +126,8 @@ def bytes_touched(call: Call) -> int:
         return kernel.batch * kernel.count * kernel.index.size + passes * rows
     if isinstance(kernel, Bounds):
         return kernel.count * kernel.index.size
+    if isinstance(kernel, TimeLoop):
+        return sum(value.type.bytes for value in values)
     if isinstance(kernel, LastPlaces):
         return kernel.count * (2 * kernel.index.size + 3 * 4)
     found: Counter[tuple[int, bool]] = Counter()

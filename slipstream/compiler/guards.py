@@ -37,7 +37,7 @@ def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> GuardedPro
     This and its runs raise InternalError where a kernel does what it should not; the message names
     the kernel, the buffer, the operation and the line of the user's program.
     """
-    planned = schedule(graph, in_place)
+    planned = schedule(graph, in_place, loops=False)
     check_plan(planned)
     return GuardedProgram(planned, in_place)
 

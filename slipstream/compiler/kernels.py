@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -194,7 +194,48 @@ class Mark:
         return 1 if self.is_start else 2
 
 
-Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark
+@dataclass(frozen=True)
+class Entry:
+    """An address that a loop's body is called with: a buffer, and how far in; in bytes."""
+
+    buffer: int
+    offset: int = 0
+    step: int = 0  # how far it moves from turn to turn
+
+
+@dataclass(frozen=True)
+class TimeLoop:
+    """Kernels that are called again and again, on the entries of a table of addresses.
+
+    Before the first turn the table holds `entries`. After a turn, for each pair (a, b) of
+    `follows`, in order, entry a becomes what b is; then all move by their steps. Before the calls
+    in `barriers` all threads wait for each other, before call 0 only from the second turn on.
+    """
+
+    length: int
+    calls: tuple[tuple[Kernel, tuple[int, ...]], ...]
+    barriers: tuple[int, ...]
+    entries: tuple[Entry, ...]
+    follows: tuple[tuple[int, int], ...]
+    written: tuple[int, ...]  # buffers
+
+    @property
+    def buffers(self) -> int:
+        """How many buffers the loop is called with."""
+        return 1 + max(entry.buffer for entry in self.entries)
+
+
+Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark | TimeLoop
+
+
+def plain(calls: Iterable[tuple[Kernel, Any]]) -> Iterator[Kernel]:
+    """The kernels that have code of their own: a loop's are those of its turns."""
+    for kernel, _ in calls:
+        if isinstance(kernel, TimeLoop):
+            yield from plain(kernel.calls)
+        else:
+            yield kernel
+
 
 WORTH_SHARING = 100_000  # scalar operations: below it, threads would wait longer than they work
 
@@ -209,12 +250,16 @@ def work(kernel: Kernel) -> int:
         return 0
     if isinstance(kernel, Bounds | LastPlaces):
         return 2 * kernel.count
+    if isinstance(kernel, TimeLoop):
+        return kernel.length * sum(work(inner) for inner, _ in kernel.calls)
     loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
     return 2 * math.prod(loop.size for loop in loops) // 16  # many at once
 
 
 def is_shared(kernel: Kernel) -> bool:
     """Whether all threads work on a kernel; else thread 0 does it alone."""
+    if isinstance(kernel, TimeLoop):
+        return any(is_shared(inner) for inner, _ in kernel.calls)
     if work(kernel) < WORTH_SHARING or isinstance(kernel, Bounds | LastPlaces):
         return False
     if isinstance(kernel, Picked):
@@ -224,11 +269,15 @@ def is_shared(kernel: Kernel) -> bool:
 
 def is_for_all(kernel: Kernel) -> bool:
     """Whether all threads run it: what they share, or what each must know."""
+    if isinstance(kernel, TimeLoop):
+        return any(is_for_all(inner) for inner, _ in kernel.calls)
     return is_shared(kernel) or isinstance(kernel, Bounds)
 
 
 def written_buffers(kernel: Kernel) -> frozenset[int]:
     """The numbers of the buffers a kernel writes that others wait for."""
+    if isinstance(kernel, TimeLoop):
+        return frozenset(kernel.written)
     if isinstance(kernel, LastPlaces):
         return frozenset({1, 2})
     if isinstance(kernel, Picked):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipstream.compiler.codegen import math  # noqa: F401  enters its emitters
+from slipstream.compiler.codegen import math  # enters its emitters
 from slipstream.compiler.codegen.reducers import REDUCERS
-from slipstream.compiler.codegen.scalars import NUMBERS, is_native
+from slipstream.compiler.codegen.scalars import EMITTERS, NUMBERS, is_native
 from slipstream.compiler.kernels import NATIVE
 from slipstream.compiler.passes.products import is_product
 from slipstream.compiler.views import VIEWS
@@ -47,6 +47,12 @@ def is_elementwise(node: Node) -> bool:
     """Whether the node is a scalar operation that a loop nest computes."""
     dtypes = [v.type.dtype for v in node.inputs], [v.type.dtype for v in node.outputs]
     return (node.operation is iota and has_native_types(node)) or is_native(node.operation, *dtypes)
+
+
+def is_cheap(node: Node) -> bool:
+    """Whether the node only arranges elements, or is an instruction or two for each."""
+    known: Any = EMITTERS.get(node.operation)  # type: ignore[call-overload]
+    return is_view(node) or (is_elementwise(node) and known[0].__module__ != math.__name__)
 
 
 def is_nest(node: Node) -> bool:

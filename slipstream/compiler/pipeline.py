@@ -2,25 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from slipstream.compiler.collapse import tidied
+from slipstream.compiler.operations import has_native_types, is_filled
 from slipstream.compiler.passes.assemble import assemble
 from slipstream.compiler.passes.expand import expand, separate
 from slipstream.compiler.passes.fuse import Group, Plan, fuse, stored_values
 from slipstream.compiler.passes.hoist import hoist
+from slipstream.compiler.passes.keep import keep
 from slipstream.compiler.passes.lay import Call
-from slipstream.compiler.passes.lower import lower
+from slipstream.compiler.passes.loop import Body, looped, needed, needs_of
+from slipstream.compiler.passes.lower import Lowered, lower
 from slipstream.compiler.passes.picked import Checks
 from slipstream.compiler.passes.place import Places, Step, place
 from slipstream.compiler.passes.settle import settle
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify
+from slipstream.primitives.loops import scan
 
 # name, pass, what holds after it; the verifier runs after each
 PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
     ("expand", expand, "what has no code of its own, but an expansion that has, is expanded"),
+    ("keep", keep, "no loop computes anew what an earlier one has computed"),
     ("hoist", hoist, "what all steps of a loop add up is one operation after it"),
     ("assemble", assemble, "what is put together of parts is so where it is needed whole"),
     ("separate", separate, "each output is made by a node, and by no other output's"),
@@ -54,29 +59,80 @@ class Schedule:
     checks: Checks
 
 
-def schedule(graph: Graph, in_place: Iterable[tuple[int, int]]) -> Schedule:
-    """The program of a graph: passes over the graph, then groups, kernels, parts, places."""
+def schedule(
+    graph: Graph,
+    in_place: Iterable[tuple[int, int]],
+    checks: Checks | None = None,
+    loops: bool = True,
+) -> Schedule:
+    """The program of a graph: passes over the graph, then groups, kernels, parts, places.
+
+    Without `loops`, those over time are left to whoever runs the program, a call each.
+    """
     for name, step, _ in PASSES:
         graph = verify(step(graph), name)
     plan = fuse(graph)
     stored = stored_values(plan)
     lowered = {g: lower(plan, g, stored[g]) for g in plan.groups if g.kind != "call" and stored[g]}
     moved = settle(plan, lowered)
-    steps: list[KernelStep | CallStep] = []
-    touched: list[Step] = []
-    checks = Checks()
+    writer = _Steps(plan, checks or Checks(), loops)
     for group in plan.groups:
         if group.kind == "call":
-            (node,) = group.nodes
-            steps.append(CallStep(node))
-            touched.append(Step(False, tuple(plan.view(v).root for v in node.inputs), node.outputs))
+            writer.call(group, stored[group])
         elif group in lowered:
-            calls, in_step, scratch = lowered[group]
-            calls = tuple((tidied(kernel), values) for kernel, values in calls)
-            before = checks.before(plan, group.nodes[0]) if group.kind == "pick" else []
+            checked = writer.checks.before(plan, group.nodes[0]) if group.kind == "pick" else []
             written = tuple(dict.fromkeys(moved.get(v, v) for v in stored[group]))
-            writes = (*written, *scratch)
-            reads = tuple(v for _, buffers in calls for v in buffers if v not in writes)
-            steps.append(KernelStep((*before, *calls), written, group))
-            touched.append(Step(True, reads, writes, in_step, may_fail=bool(before)))
-    return Schedule(graph, plan, steps, place(graph, touched, in_place), checks)
+            writer.kernels(group, lowered[group], written, checked)
+    places = place(graph, writer.touched, in_place)
+    return Schedule(graph, plan, writer.steps, places, writer.checks)
+
+
+class _Steps:
+    """The steps of a program, and what each of them touches."""
+
+    def __init__(self, plan: Plan, checks: Checks, loops: bool) -> None:
+        self.plan, self.checks, self.loops = plan, checks, loops
+        self.steps: list[KernelStep | CallStep] = []
+        self.touched: list[Step] = []
+
+    def call(self, group: Group, stored: Sequence[Value]) -> None:
+        """A node that NumPy computes, or a loop."""
+        (node,) = group.nodes
+        loop = self._loop(node, stored)
+        if loop is None:
+            self.steps.append(CallStep(node))
+            reads = tuple(self.plan.view(v).root for v in node.inputs)
+            self.touched.append(Step(False, reads, node.outputs))
+            return
+        self.kernels(group, loop, tuple(stored))
+        if self.checks.nodes[-1:] == [node]:  # it may fail when it has begun to write
+            self.touched.append(Step(True, (), (), may_fail=True))
+
+    def kernels(
+        self, group: Group, lowered: Lowered, written: tuple[Value, ...],
+        before: Sequence[Call] = (),
+    ) -> None:  # fmt: skip
+        """Kernels that write these values."""
+        calls = tuple((tidied(kernel), values) for kernel, values in lowered.calls)
+        writes = (*written, *lowered.scratch)
+        reads = tuple(v for _, buffers in calls for v in buffers if v not in writes)
+        self.steps.append(KernelStep((*before, *calls), written, group))
+        self.touched.append(Step(True, reads, writes, lowered.in_step, may_fail=bool(before)))
+
+    def _loop(self, node: Node, stored: Sequence[Value]) -> Lowered | None:
+        """A scan as a native loop; None if its body needs NumPy, or there is nothing to do."""
+        ready = self.loops and has_native_types(node) and is_filled(node)
+        if node.operation is not scan or not ready or not node.params["length"]:
+            return None
+        checks = Checks(self.checks.fault, [*self.checks.nodes])
+        needs = needs_of(node, stored)
+        inner = schedule(needed(node, needs), (), checks)
+        calls: list[Call] = []
+        for step in inner.steps:
+            if isinstance(step, CallStep):
+                return None
+            calls += step.calls
+        count = len(checks.nodes) - len(self.checks.nodes)
+        self.checks.nodes += [node] * count  # what fails inside is told by the meaning of the loop
+        body = Body(inner.graph, calls, inner.places, checks.fault)
+        return looped(self.plan, node, stored, needs, body)

@@ -11,10 +11,9 @@ from typing import Any
 import numpy as np
 
 from slipstream.compiler.code import loaded
-from slipstream.compiler.codegen.emit import Segment
+from slipstream.compiler.codegen.emit import Calls, Segment
 from slipstream.compiler.codegen.team import Turns
-from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest, sharing
-from slipstream.compiler.loop import Loop
+from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest, TimeLoop, sharing
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.meet import Region, barriers
 from slipstream.compiler.passes.picked import indices_of, limit_of
@@ -73,6 +72,8 @@ class Program:
         self.slots: dict[Value, int] = {}
         self.fresh = self._fresh_outputs()
         self.runs = self._made_runs()
+        loops = {n for n in planned.checks.nodes if n.operation is scan}
+        self.checked_loops = {n: _Call(n, self) for n in loops}
         self.inputs = [self._slot(v) for v in planned.graph.inputs]
         self.outputs = [self._slot(v) for v in planned.graph.outputs]
         self.constants = [(s, v) for v, s in self.slots.items() if isinstance(v, Constant)]
@@ -113,11 +114,7 @@ class Program:
         return [_Segment(next(addresses), f, self) if isinstance(f, Segment) else f for f in found]
 
     def _called(self, node: Node) -> Callable[[Frame], None]:
-        """A scan whose body is all kernels runs it step by step; NumPy does every other node."""
-        if node.operation is scan:
-            body = type(self)(schedule(node.params["body"], ()), ())
-            if all(isinstance(run, _Segment) for run in body.runs):
-                return _Loop(node, body, self)
+        """A node that NumPy computes."""
         return _Call(node, self)
 
     def _segment(self, calls: list[Call]) -> Segment:
@@ -222,6 +219,8 @@ class Program:
     def fail(self, frame: Frame) -> None:
         """Raise what NumPy's meaning of a node does whose indices were found out of bounds."""
         node = self.planned.checks.nodes[frame.fault.value - 1]
+        if node in self.checked_loops:
+            self.checked_loops[node](frame)
         value = indices_of(node)
         indices = frame.arrays[self.slots[self.planned.plan.view(value).root]]
         try:
@@ -247,6 +246,14 @@ def is_idle(kernel: Kernel, slots: Sequence[int]) -> bool:
     return same and store.reduction is None and not rest
 
 
+def may_fail(calls: Calls) -> bool:
+    """Whether one of these kernels checks what it is given."""
+    return any(
+        isinstance(kernel, Bounds) or (isinstance(kernel, TimeLoop) and may_fail(kernel.calls))
+        for kernel, _ in calls
+    )
+
+
 def _ready(array: Array) -> Array:
     """The array as kernels read it: in rows."""
     array = np.asarray(array)
@@ -259,7 +266,7 @@ class _Segment:
     def __init__(self, address: int, segment: Segment, program: Program) -> None:
         self.address, self.is_shared = address, segment.is_shared
         self.function = SEGMENT(address)
-        is_checked = any(isinstance(kernel, Bounds) for kernel, _ in segment.calls)
+        is_checked = may_fail(segment.calls)
         self.checked = program if is_checked else None
 
     def __call__(self, frame: Frame) -> None:
@@ -308,27 +315,6 @@ class _Node:
             array = frame.arrays[slot]
             found.append(array if seen is None else _seen(array, *seen))
         return found
-
-
-class _Loop(_Node):
-    """A scan with a compiled body. What stays inside the program is written in place each call."""
-
-    def __init__(self, node: Node, body: Program, program: Program) -> None:
-        super().__init__(node, program)
-        self.loop = Loop(node, body)
-        self.types = [v.type for v in node.outputs]
-        self.leaves = [v in program.planned.graph.outputs for v in node.outputs]
-
-    def __call__(self, frame: Frame) -> None:
-        inputs = [_ready(array) for array in self.inputs(frame)]
-        outputs = []
-        for slot, kind, leaves in zip(self.outputs, self.types, self.leaves, strict=True):
-            known = frame.arrays[slot]
-            if known is None or leaves:
-                known = np.empty(kind.shape, kind.dtype.numpy)
-                frame.put(slot, known)
-            outputs.append(known)
-        self.loop.run(inputs, outputs)
 
 
 class _Call(_Node):

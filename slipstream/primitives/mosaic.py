@@ -20,7 +20,7 @@ def stops_of(part: Shape, starts: Shape, steps: Shape) -> Shape:
     return tuple(a + (n - 1) * s + 1 for n, a, s in zip(part, starts, steps, strict=True))
 
 
-def _are_apart(one: tuple[Shape, Shape, Shape], other: tuple[Shape, Shape, Shape]) -> bool:
+def are_apart(one: tuple[Shape, Shape, Shape], other: tuple[Shape, Shape, Shape]) -> bool:
     """Whether two (shape, starts, steps) share no element: on some axis they never meet."""
     ends = stops_of(*one), stops_of(*other)
     rows = zip(one[1], ends[0], one[2], other[1], ends[1], other[2], strict=True)
@@ -37,7 +37,7 @@ def _mosaic_rule(
         if not fits or any(e > n for e, n in zip(stops_of(part, start, step), shape, strict=True)):
             raise misfit("mosaic", "a part lies outside the shape", part=part, starts=start)
     for number, place in enumerate(places):
-        if not all(_are_apart(place, other) for other in places[:number]):
+        if not all(are_apart(place, other) for other in places[:number]):
             raise misfit("mosaic", "two parts meet", starts=starts, steps=steps)
     return TensorType(shape, dtype)
 

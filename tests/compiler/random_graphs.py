@@ -533,26 +533,29 @@ def scatter(d: Drawing) -> Any:
 
 
 def scan(d: Drawing) -> Any:
-    """A loop whose body is a small random graph that keeps its state within -1 and 1."""
+    """A loop whose body is a small random graph that keeps its states within -1 and 1."""
     if d.inner and d.chance(0.8):
         raise Unfit
     length, dtype = d.number(1, 5), d.choices.choice((float32, float32, float64))
-    state, rows = d.shape(1, 2), d.shape(1, 2)
-    arrays = [d.array(state, dtype), d.array((length, *rows), dtype), d.array(state[-1:], dtype)]
-    body = Drawing(d.number(0, 2**31), [arrays[0], arrays[1][0], arrays[2]])
+    states, rows = [d.shape(1, 2) for _ in range(d.number(1, 2))], d.shape(1, 2)
+    begun = [d.array(state, dtype) for state in states]
+    xs, fixed = d.array((length, *rows), dtype), d.array(states[0][-1:], dtype)
+    body = Drawing(d.number(0, 2**31), [*begun, xs[0], fixed])
     for _ in range(d.number(2, 8)):
         body.step(body.choices.choice(OPERATIONS))
-    after = _next_state(body, state, dtype)
-    if after is None:
+    after = [_next_state(body, i, state, dtype) for i, state in enumerate(states)]
+    if None in after:
         raise Unfit
-    graph = body.builder.graph([after.value, *(body.pick().value for _ in range(d.number(0, 2)))])
-    params = {"length": length, "carry": 1, "xs": 1, "reverse": d.chance(0.4), "body": graph}
-    return apply("scan")(*map(d.holding, arrays), **params)
+    elements = [state for state in after if d.chance(0.6)]
+    elements += [body.pick() for _ in range(d.number(0, 2))]
+    graph = body.builder.graph([found.value for found in (*after, *elements)])
+    params = {"length": length, "carry": len(states), "xs": 1, "reverse": d.chance(0.4)}
+    return apply("scan")(*map(d.holding, (*begun, xs, fixed)), **params, body=graph)
 
 
-def _next_state(body: Drawing, state: Shape, dtype: DType) -> Any:
+def _next_state(body: Drawing, place: int, state: Shape, dtype: DType) -> Any:
     """tanh of the state and what the body has found that fits it."""
-    old = body.pool[0]
+    old = body.pool[place]
 
     def mixed(_: Drawing) -> Any:
         other = body.pick(lambda t: t.dtype is dtype and _fits_into(t.shape, state))
@@ -579,15 +582,18 @@ OPERATIONS: tuple[Callable[[Drawing], Any], ...] = (
 def random_case(seed: int) -> Case:
     """A random program with its arguments."""
     d = Drawing(seed)
+    loops = not d.wild and d.chance(0.2)  # and their ways back
     for _ in range(d.number(1, 3)):
         d.pool.append(d.fresh(d.shape(1), d.dtype()))
+    while loops and not d.step(scan):
+        pass
     wanted, tries = d.number(3, 18), 0
     while wanted and tries < 100:
         wanted -= d.step(d.choices.choice(OPERATIONS))
         tries += 1
     outputs = [d.pick() for _ in range(d.number(1, 6))]
     case = d.graph([*outputs, d.pool[-1]])
-    if not d.wild and d.chance(0.4):
+    if loops or (not d.wild and d.chance(0.4)):
         case = with_derivative(case, d)
     return Case(case.graph, case.arrays, _variables(case.graph, d))
 

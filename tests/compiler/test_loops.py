@@ -1,14 +1,20 @@
 """Loops: compiled bodies, and what leaves them."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from comparison import check, types_of
 
+from slipstream.autodiff import differentiate
 from slipstream.compiler.passes.hoist import hoist
+from slipstream.compiler.passes.keep import keep
 from slipstream.compiler.pipeline import schedule
+from slipstream.compiler.program import load
+from slipstream.errors import InvalidArgumentError
 from slipstream.primitives import REGISTRY
 from slipstream.primitives.loops import scan
-from slipstream.primitives.tracing import trace
+from slipstream.primitives.tracing import replay, trace
 
 ROWS = {"x_labels": (0, 1), "y_labels": (1, 2), "out_labels": (0, 2)}
 TURNED = {"x_labels": (0, 1), "y_labels": (2, 1), "out_labels": (0, 2)}
@@ -85,3 +91,105 @@ def test_the_body_of_a_recurrence_needs_no_call():
     (inside,) = [n for n in hoist(graph).nodes if n.operation is scan]
     kinds = {type(step).__name__ for step in schedule(inside.params["body"], ()).steps}
     assert kinds == {"KernelStep"}
+
+
+def rows_in_turn(number):
+    """A loop that picks a row of a table in each step, and its arguments; one number is given."""
+    numbers = np.array([1, 0, number, 2], np.int32)
+    arrays = [np.zeros(3, np.float32), numbers, np.arange(12, dtype=np.float32).reshape(4, 3)]
+    state, indices, table = types_of(arrays)
+
+    def step(h, i, table):
+        row = REGISTRY["gather"](table, i, axis=0, batch_dims=0)
+        return h * 0.5 + row, row
+
+    body = trace(step, [state, indices.with_shape(()), table], "body")
+    params = {"length": 4, "carry": 1, "xs": 1, "reverse": False, "body": body}
+    return trace(lambda *v: scan(*v, **params), types_of(arrays), "loop"), arrays
+
+
+def test_rows_are_picked_in_a_loop():
+    check(*rows_in_turn(3))
+
+
+def test_a_number_out_of_bounds_in_a_loop_is_told():
+    graph, arrays = rows_in_turn(7)
+    program = load(graph)
+    for _ in range(2):
+        with pytest.raises(InvalidArgumentError, match=r"indices = 7 is not in"):
+            program(arrays)
+
+
+def test_a_loop_is_part_of_the_function_around_it():
+    graph, _ = loop(7, False)
+    assert [type(step).__name__ for step in schedule(graph, ()).steps].count("CallStep") == 0
+    assert len(load(graph).runs) == 1
+
+
+def recurrence(length=6, reverse=False, emits=True, dtype=np.float32):
+    """The gradients of a recurrence by its state, its inputs and its weights; and arguments."""
+    random = np.random.default_rng(length)
+    shapes = [(4, 5), (length, 4, 5), (5, 5), (4, 5), (length, 4, 5)]
+    arrays = [random.normal(size=shape).astype(dtype) for shape in shapes]
+    state, xs, w = types_of(arrays[:3])
+
+    def step(h, x, w):
+        total = REGISTRY["contract"](h, w, **ROWS) + x
+        new = REGISTRY["tanh"](total) * REGISTRY["sigmoid"](total)
+        return new, new if emits else new * 2.0
+
+    body = trace(step, [state, xs.with_shape((4, 5)), w], "body")
+    params = {"length": length, "carry": 1, "xs": 1, "reverse": reverse, "body": body}
+    graph = trace(lambda *v: scan(*v, **params), types_of(arrays[:3]), "loop")
+    pullback = differentiate(graph, (True, True, True))
+
+    def both(*operands):
+        return (*replay(graph, operands[:3]), *replay(pullback, operands))
+
+    return trace(both, types_of(arrays), "both"), arrays
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("emits", [False, True])
+@pytest.mark.parametrize("length", [1, 2, 6])
+def test_gradients_of_loops_are_their_meaning(length, emits, reverse):
+    check(*recurrence(length, reverse, emits))
+    check(*recurrence(length, reverse, emits, np.float64))
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+@pytest.mark.parametrize("emits", [False, True])
+def test_the_way_back_computes_nothing_anew(emits, reverse):
+    graph, _ = recurrence(6, reverse, emits)
+    assert sum(n.operation is scan for n in graph.nodes) == (2 if emits else 3)
+    loops = [n for n in keep(graph).nodes if n.operation is scan]
+    forward, back = ([n.operation.name for n in loop.params["body"].nodes] for loop in loops)
+    assert {"contract", "tanh", "sigmoid"} <= set(forward)
+    assert back.count("contract") == 2
+    assert not {"tanh", "sigmoid"} & set(back)
+    given = loops[1].inputs[loops[1].params["carry"] :][: loops[1].params["xs"]]
+    assert all(v in given for v in loops[0].outputs[-2:])
+
+
+def test_second_derivatives_of_loops():
+    graph, arrays = recurrence(3)
+    wanted = (True, True, True, False, False)
+    arrays += [np.ones(v.type.shape, np.float32) for v in graph.outputs]
+    second = differentiate(graph, wanted)
+    check(second, arrays)
+    names = [n.params["body"] for n in keep(second).nodes if n.operation is scan]
+    assert sum(n.operation.name == "tanh" for body in names for n in body.nodes) == 1
+
+
+def test_a_loop_over_other_arrays_is_another():
+    """The way back is given the carries of other steps, so it knows nothing of the forward loop."""
+    graph, arrays = recurrence(6)
+    (cut,) = [n for n in graph.nodes if n.operation.name == "slice"]
+    assert cut.params["starts"] == (0, 0, 0)
+    bounds = {**cut.params, "starts": (1, 0, 0), "stops": (6, 4, 5)}
+    moved = replace(cut, params=bounds)
+    changed = replace(graph, nodes=tuple(moved if n is cut else n for n in graph.nodes))
+    check(changed, arrays)
+    forward, back = (n for n in keep(changed).nodes if n.operation is scan)
+    assert len(forward.outputs) == 2
+    assert "tanh" in [n.operation.name for n in back.params["body"].nodes]

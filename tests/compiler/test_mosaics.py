@@ -7,6 +7,7 @@ import pytest
 from comparison import check, types_of
 
 from slipstream.compiler.kernels import LoopNest
+from slipstream.compiler.passes.assemble import assemble
 from slipstream.compiler.pipeline import KernelStep, schedule
 from slipstream.compiler.spaces import refined, refined_axes, refinement
 from slipstream.primitives import REGISTRY
@@ -132,3 +133,35 @@ def test_one_part_in_two_places():
 
     arrays = [normal(6, 5)]
     check(drawn(function, arrays), arrays)
+
+
+@pytest.mark.parametrize("gap", [0, 3])
+def test_the_gradient_of_a_split_array_is_put_together(gap):
+    """A sum of padded parts that do not meet is no sum; where parts meet, it is."""
+
+    def padded(x, low, high):
+        return apply("pad")(x, x.coerce(0), low=(0, low), high=(0, high), interior=(0, 0))
+
+    def function(x, y, z):
+        a, b, c = apply("tanh")(x), y * 2.0, z * z
+        return padded(a, 0, 9 + gap) + padded(c, 10 + gap, 0) + padded(b, 5 + gap, 4)
+
+    arrays = [normal(3, 5), normal(3, 5), normal(3, 4)]
+    graph = drawn(function, arrays)
+    check(graph, arrays)
+    names = [node.operation.name for node in assemble(graph).nodes]
+    assert "mosaic" in names
+    assert not {"add", "pad"} & set(names)
+    copies = [k for k in kernels_of(graph) if isinstance(k, LoopNest) and len(k.body) == 1]
+    assert gap or copies == []
+
+
+def test_parts_that_meet_are_added():
+    def function(x, y):
+        one = apply("pad")(x, x.coerce(0), low=(0, 0), high=(0, 2), interior=(0, 0))
+        return one + apply("pad")(y, y.coerce(0), low=(0, 2), high=(0, 0), interior=(0, 0))
+
+    arrays = [normal(4, 3), normal(4, 3)]
+    graph = drawn(function, arrays)
+    check(graph, arrays)
+    assert "add" in [node.operation.name for node in assemble(graph).nodes]

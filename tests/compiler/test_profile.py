@@ -130,13 +130,13 @@ def test_calls_to_numpy_are_timed():
     assert program.measured()[1].entry.text == "svd 6x6 -> 6, 6x6, 6x6"
 
 
-def test_the_kernels_of_a_loop_are_steps_of_it():
+def test_a_loop_is_a_row_with_the_work_of_its_steps():
     graph, arrays = loop(7, False)
     _, program = profiled(graph)
     program(arrays)
-    steps = [m for m in program.measured() if m.entry.kind.startswith("step: ")]
-    assert any(m.entry.kind == "step: contraction" for m in steps)
-    assert {m.calls for m in steps} == {7}
+    (row,) = [m for m in program.measured() if m.entry.kind == "loop"]
+    assert row.calls == 1 and row.entry.text.startswith("7 steps of ")
+    assert row.entry.flops and row.entry.flops % 7 == 0
     assert sum(m.total for m in program.measured()) <= program.nanoseconds
 
 

@@ -13,7 +13,7 @@ from slipstream.compiler.codegen.loop_nest import write_loop_nest
 from slipstream.compiler.codegen.machine import module_text
 from slipstream.compiler.codegen.mark import write_mark
 from slipstream.compiler.codegen.picked import write_bounds, write_last_places, write_picked
-from slipstream.compiler.codegen.team import SEGMENT, call_barrier
+from slipstream.compiler.codegen.team import SEGMENT, call_barrier, each
 from slipstream.compiler.codegen.vector import BYTES, I8, I64
 from slipstream.compiler.kernels import (
     Bounds,
@@ -23,6 +23,7 @@ from slipstream.compiler.kernels import (
     LoopNest,
     Mark,
     Picked,
+    TimeLoop,
     is_for_all,
     is_shared,
 )
@@ -37,6 +38,7 @@ WRITERS: dict[type, Any] = {
     Mark: write_mark,
 }
 POINTER = 8  # bytes of an address in a table of buffers
+Calls = Sequence[tuple[Kernel, tuple[int, ...]]]
 
 
 @dataclass(frozen=True)
@@ -87,17 +89,48 @@ class SegmentWriter:
         Small kernels are the work of thread 0 alone.
         """
         name = f"segment{len(self.segments)}"
-        functions = [self.kernel(record) for record, _ in segment.calls]
-        function = ir.Function(self.module, SEGMENT, name)
-        self.b = ir.IRBuilder(function.append_basic_block())
-        self.table, self.number, self.threads, self.team = function.args
-        for index, (record, entries) in enumerate(segment.calls):
-            if index in segment.barriers:
-                self._barrier()
-            self._call(functions[index], record, entries)
+        self.function = ir.Function(self.module, SEGMENT, name)
+        self.b = ir.IRBuilder(self.function.append_basic_block())
+        self.table, self.number, self.threads, self.team = self.function.args
+        self._calls(segment.calls, segment.barriers)
         self.b.ret_void()
         self.segments.append(name)
         return name
+
+    def _calls(self, calls: Calls, barriers: Sequence[int], turn: Any = None) -> None:
+        """Kernels on entries of the table; in the first turn of a loop no barrier is before all."""
+        for index, (record, entries) in enumerate(calls):
+            if index in barriers and (index or turn is None):
+                self._barrier()
+            elif index in barriers:
+                with self.b.if_then(self.b.icmp_unsigned("!=", turn, I64(0))):
+                    self._barrier()
+            if isinstance(record, TimeLoop):
+                self._loop(record, entries)
+            else:
+                self._call(self.kernel(record), record, entries)
+
+    def _loop(self, record: TimeLoop, buffers: Sequence[int]) -> None:
+        """The turns of a loop, on a table of its own that each thread has."""
+        with self.b.goto_entry_block():
+            mine = self.b.alloca(I64, size=len(record.entries))
+        outer, self.table = self.table, self.b.bitcast(mine, BYTES)
+        places = [self._place(n) for n in range(len(record.entries))]
+        for place, entry in zip(places, record.entries, strict=True):
+            base = self.b.ptrtoint(self._entry(buffers[entry.buffer], outer), I64)
+            self.b.store(self.b.add(base, I64(entry.offset)), place)
+
+        def turn(counter: Any) -> None:
+            self._calls(record.calls, record.barriers, counter)
+            for a, b in record.follows:
+                self.b.store(self.b.load(places[b], typ=I64), places[a])
+            for place, entry in zip(places, record.entries, strict=True):
+                if entry.step:
+                    moved = self.b.add(self.b.load(place, typ=I64), I64(entry.step))
+                    self.b.store(moved, place)
+
+        each(self.b, I64(record.length), turn)
+        self.table = outer
 
     def _barrier(self) -> None:
         with self.b.if_then(self.b.icmp_unsigned(">", self.threads, I64(1))):
@@ -105,13 +138,14 @@ class SegmentWriter:
 
     def _call(self, kernel: Any, record: Kernel, entries: Sequence[int]) -> None:
         if is_for_all(record):
-            addresses = [self._entry(n) for n in entries]
+            addresses = [self._entry(n, self.table) for n in entries]
             self.b.call(kernel, [*addresses, self.number, self.threads])
             if isinstance(record, Bounds):
                 self._leave_at_fault(addresses[1])
             return
         with self.b.if_then(self.b.icmp_unsigned("==", self.number, I64(0))):
-            self.b.call(kernel, [*map(self._entry, entries), I64(0), I64(1)])
+            addresses = [self._entry(n, self.table) for n in entries]
+            self.b.call(kernel, [*addresses, I64(0), I64(1)])
 
     def _leave_at_fault(self, fault: Any) -> None:
         """End here if a number was put in this word: by this thread then, as by all others."""
@@ -119,6 +153,11 @@ class SegmentWriter:
         with self.b.if_then(self.b.icmp_unsigned("!=", word, I64(0)), likely=False):
             self.b.ret_void()
 
-    def _entry(self, number: int) -> Any:
+    def _place(self, number: int) -> Any:
+        """Where an entry of the table lies."""
         place = self.b.gep(self.table, [I64(number * POINTER)], source_etype=I8)
+        return self.b.bitcast(place, I64.as_pointer())
+
+    def _entry(self, number: int, table: Any) -> Any:
+        place = self.b.gep(table, [I64(number * POINTER)], source_etype=I8)
         return self.b.load(self.b.bitcast(place, BYTES.as_pointer()), typ=BYTES)

@@ -177,7 +177,7 @@ class TeamWriter:
             entry = b.load(b.gep(shared, [slot], source_etype=I64), typ=I64)
             b.store(entry, b.gep(mine, [slot], source_etype=I64))
 
-        self._each(slots, copy)
+        each(b, slots, copy)
         entry = b.gep(mine, [moving], source_etype=I64)
         size, table = word(Turns.BYTES), b.bitcast(mine, BYTES)
 
@@ -189,22 +189,8 @@ class TeamWriter:
             with b.if_then(b.icmp_unsigned(">", threads, I64(1))):
                 call_barrier(b, self.team)
 
-        self._each(steps, turn)
+        each(b, steps, turn)
         b.ret_void()
-
-    def _each(self, count: Any, body: Callable[[Any], None]) -> None:
-        """body(i) for i in range(count); count is positive."""
-        b = self.b
-        before, inside, after = b.block, b.append_basic_block(), b.append_basic_block()
-        b.branch(inside)
-        b.position_at_end(inside)
-        counter = b.phi(I64)
-        body(counter)
-        following = b.add(counter, I64(1))
-        counter.add_incoming(I64(0), before)
-        counter.add_incoming(following, b.block)
-        b.cbranch(b.icmp_unsigned("<", following, count), inside, after)
-        b.position_at_end(after)
 
     def _worker(self) -> None:
         """worker(team, number, seen): work until it is quiet; then what was seen, to sleep on."""
@@ -251,3 +237,17 @@ def call_barrier(b: Any, team: Any) -> None:
     """A barrier in a program. A team of nobody has none."""
     address = b.load(team_word(b, team, Word.BARRIER), typ=I64)
     b.call(b.inttoptr(address, BARRIER.as_pointer()), [team])
+
+
+def each(b: Any, count: Any, body: Callable[[Any], None]) -> None:
+    """body(i) for i in range(count); count is positive."""
+    before, inside, after = b.block, b.append_basic_block(), b.append_basic_block()
+    b.branch(inside)
+    b.position_at_end(inside)
+    counter = b.phi(I64)
+    body(counter)
+    following = b.add(counter, I64(1))
+    counter.add_incoming(I64(0), before)
+    counter.add_incoming(following, b.block)
+    b.cbranch(b.icmp_unsigned("<", following, count), inside, after)
+    b.position_at_end(after)

@@ -20,7 +20,7 @@ from slipstream.ir.builder import Builder
 from slipstream.ir.graph import Constant, Graph, Node, Value
 from slipstream.ir.types import Shape, TensorType
 from slipstream.primitives.elementwise import add
-from slipstream.primitives.mosaic import mosaic, stops_of
+from slipstream.primitives.mosaic import are_apart, mosaic, stops_of
 from slipstream.primitives.reduction import sum_
 from slipstream.primitives.structure import concat, iota, pad, slice_
 
@@ -115,7 +115,7 @@ class _Assembling:
         if operation is sum_ and node.inputs[0] in self.assemblies:
             return self._summed(node, self.assemblies[node.inputs[0]])
         if operation is not iota and is_elementwise(node):
-            return self._followed(node)
+            return (self._beside(node) if operation is add else None) or self._followed(node)
         return None
 
     # putting together
@@ -147,6 +147,16 @@ class _Assembling:
         if inner is None:
             return Assembly(node.outputs[0].type, (Part(self._read(x), low, steps),))
         return Assembly(node.outputs[0].type, tuple(_moved(p, low, steps) for p in inner.parts))
+
+    def _beside(self, node: Node) -> Assembly | None:
+        """A sum of arrays whose parts do not meet: the gradient of an array that was split."""
+        one, other = map(self.assemblies.get, node.inputs)
+        if one is None or other is None or one.type != other.type:
+            return None
+        places = ([(p.shape, p.starts, p.steps) for p in found.parts] for found in (one, other))
+        if not all(are_apart(a, b) for a, b in product(*places)):
+            return None
+        return Assembly(one.type, (*one.parts, *other.parts))
 
     # what follows
 

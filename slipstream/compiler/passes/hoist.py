@@ -1,16 +1,21 @@
 """Work that leaves a loop of known length.
 
-A carry to which each step only adds a contraction or a sum of values of that step becomes one
-contraction or sum over all steps after the loop: the gradients of weights that all steps share.
-An operand that every step would lay out anew for its contraction is laid out once before.
+What does not depend on the step is done before the loop, and so are, for all steps at once, the
+contractions of elements that the loop is given. A contraction whose result the loop only gives is
+done after it. A carry to which each step only adds a contraction or a sum of values of that step
+becomes one contraction or sum over all steps after the loop: the gradients of weights that all
+steps share. An operand that every step would lay out anew for its contraction is laid out once
+before.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from slipstream.compiler.operations import is_view
 from slipstream.compiler.passes.expand import expand
+from slipstream.compiler.passes.stack import early, rule_of
 from slipstream.ir.builder import Builder
 from slipstream.ir.graph import Constant, Graph, Node, Value, pruned
 from slipstream.ir.types import TensorType
@@ -18,7 +23,7 @@ from slipstream.primitives.contraction import contract
 from slipstream.primitives.elementwise import add
 from slipstream.primitives.loops import scan
 from slipstream.primitives.reduction import sum_
-from slipstream.primitives.structure import transpose
+from slipstream.primitives.structure import broadcast_to, reshape, transpose
 
 
 def hoist(graph: Graph) -> Graph:
@@ -58,22 +63,116 @@ class _Hoisting:
 
     def run(self) -> list[Value]:
         """The outputs that the scan had, drawn anew."""
-        count = len(self.ys)
+        wanted, firsts = [*self.ys], [*self.first]
+        if self.params["length"]:
+            self._forget_repeats()
+            self._advance_fixed()
+            self._advance_elements()
         sums = {i: term for i in range(len(self.carries)) if (term := self._term(i)) is not None}
-        elements = {i: [self._element(v) for v in term.inputs] for i, term in sums.items()}
-        firsts = [*self.first]
+        late = self._late(wanted) if self.params["length"] else {}
+        needed = [v for node in (*sums.values(), *late.values()) for v in node.inputs]
+        given = {*self.xs, *late}
+        self.ys = [*dict.fromkeys(v for v in (*wanted, *needed) if v not in given)]
         kept = [i for i in range(len(self.carries)) if i not in sums]
         self.carries, self.first, self.after = (
             [part[i] for i in kept] for part in (self.carries, self.first, self.after)
         )
         self._lay_out()
         outputs = self._scan()
-        carried, ys = outputs[: len(kept)], outputs[len(kept) :]
-        finals: dict[int, Value] = dict(zip(kept, carried, strict=True))
+        stacked = dict(zip(self.xs, self.stacked, strict=True))
+        stacked.update(zip(self.ys, outputs[len(kept) :], strict=True))
+        finals: dict[int, Value] = dict(zip(kept, outputs, strict=False))
         for i, term in sums.items():
-            arrays = [ys[place] if own else self.stacked[place] for own, place in elements[i]]
-            finals[i] = self._total(firsts[i], term, arrays)
-        return [*(finals[i] for i in range(len(finals))), *ys[:count]]
+            finals[i] = self._total(firsts[i], term, [stacked[v] for v in term.inputs])
+        for value, node in late.items():
+            (stacked[value],) = self._on_all(node, stacked)
+        return [*(finals[i] for i in range(len(finals))), *(stacked[v] for v in wanted)]
+
+    # before the loop
+
+    def _forget_repeats(self) -> None:
+        """Elements that are the same in each step come from what they were repeated of."""
+        makers = {v: node for node in self.builder.nodes for v in node.outputs}
+        for value, given in zip([*self.xs], [*self.stacked], strict=True):
+            node = makers.get(given)
+            if node is None or node.operation is not broadcast_to:
+                continue
+            (source,), rank = node.inputs, given.type.rank
+            if source.type.rank == rank and source.type.shape[0] > 1:
+                continue
+            if source.type.rank == rank:
+                (source,) = self._add(reshape, (source,), shape=source.type.shape[1:])
+            inner = source if isinstance(source, Constant) else self._new_fixed(source)
+            repeat = Node(broadcast_to, (inner,), {"shape": value.type.shape}, (value,))
+            self._take_out([value])
+            self._prepend(repeat)
+
+    def _new_fixed(self, given: Value) -> Value:
+        value = Value(given.type)
+        self.fixed.append(value)
+        self.given.append(given)
+        return value
+
+    def _take_out(self, values: Sequence[Value]) -> None:
+        """The loop is not given these elements any more."""
+        pairs = zip(self.xs, self.stacked, strict=True)
+        rest = [(v, given) for v, given in pairs if v not in values]
+        self.xs, self.stacked = [v for v, _ in rest], [given for _, given in rest]
+
+    def _prepend(self, node: Node) -> None:
+        self.nodes.insert(0, node)
+        self.maker[node.outputs[0]] = node
+
+    def _advance_fixed(self) -> None:
+        """Do before the loop what does not depend on the step."""
+        given = dict(zip(self.fixed, self.given, strict=True))
+        for node in [*self.nodes]:
+            known = all(v in given or isinstance(v, Constant) for v in node.inputs)
+            grows = is_view(node) and node.outputs[0].type.size > node.inputs[0].type.size
+            if not known or not node.inputs or grows or node.operation.effect:
+                continue
+            inputs = [given.get(v, v) for v in node.inputs]
+            outputs = self.builder.add(node.operation, inputs, node.params, node.origin)
+            given.update(zip(node.outputs, outputs, strict=True))
+            self.fixed += node.outputs
+            self.given += outputs
+            self._drop(node)
+
+    def _drop(self, node: Node) -> None:
+        self.nodes.remove(node)
+        for value in node.outputs:
+            del self.maker[value]
+
+    def _advance_elements(self) -> None:
+        """Do before the loop, for all steps, the contractions of what the loop is given."""
+        stacked = dict(zip(self.xs, self.stacked, strict=True))
+        for node in early(self.nodes, self.xs, self.fixed):
+            outputs = self._on_all(node, stacked)
+            stacked.update(zip(node.outputs, outputs, strict=True))
+            self.xs += node.outputs
+            self.stacked += outputs
+            self._drop(node)
+
+    def _on_all(self, node: Node, stacked: Mapping[Value, Value]) -> tuple[Value, ...]:
+        """A node of the body on the elements of all steps."""
+        rule = rule_of(node)
+        assert rule is not None
+        given = dict(zip(self.fixed, self.given, strict=True))
+        own = [v in stacked for v in node.inputs]
+        inputs = [stacked.get(v) or given.get(v, v) for v in node.inputs]
+        return rule(self.builder, node, inputs, own, self.params["length"])
+
+    # after the loop
+
+    def _late(self, wanted: Sequence[Value]) -> dict[Value, Node]:
+        """Contractions with what is the same in each step that are only given, not used inside."""
+        inside = {v for node in self.nodes for v in node.inputs} | {*self.after}
+        nodes = {v: self.maker[v] for v in wanted if v in self.maker and v not in inside}
+        return {v: n for v, n in nodes.items() if n.operation is contract and self._is_late(n)}
+
+    def _is_late(self, node: Node) -> bool:
+        fixed = [v in self.fixed for v in node.inputs]
+        return any(fixed) and any(v in self.maker for v in node.inputs)
 
     def _term(self, index: int) -> Node | None:
         """What a carry only adds up, if every step's part can be had after the loop."""
@@ -92,14 +191,6 @@ class _Hoisting:
         if term.outputs[0].type != carry.type:
             return None
         return term if all(v in self.maker or v in self.xs for v in term.inputs) else None
-
-    def _element(self, value: Value) -> tuple[bool, int]:
-        """(true, y) of a value that the loop gives each step, or (false, x) of one it is given."""
-        if value in self.xs:
-            return False, self.xs.index(value)
-        if value not in self.ys:
-            self.ys.append(value)
-        return True, self.ys.index(value)
 
     def _total(self, first: Value, term: Node, arrays: Sequence[Value]) -> Value:
         """All steps' parts, in one operation, added to what the carry began with."""
@@ -136,13 +227,25 @@ class _Hoisting:
         return Node(node.operation, tuple(inputs), params, node.outputs, node.origin)
 
     def _scan(self) -> tuple[Value, ...]:
-        inputs = (*self.carries, *self.xs, *self.fixed)
-        drawn = Graph(inputs, tuple(self.nodes), (*self.after, *self.ys), self.body.name)
-        params = {**self.params, "body": pruned(drawn), "carry": len(self.carries)}
-        return self._add(scan, (*self.first, *self.stacked, *self.given), **params)
+        outputs = (*self.after, *self.ys)
+        nodes = pruned(Graph((), tuple(self.nodes), outputs)).nodes
+        used = {v for n in nodes for v in n.inputs} | {*outputs}
+        xs, stacked = _used(self.xs, self.stacked, used)
+        fixed, given = _used(self.fixed, self.given, used)
+        body = Graph((*self.carries, *xs, *fixed), nodes, outputs, self.body.name)
+        params = {**self.params, "body": body, "carry": len(self.carries), "xs": len(xs)}
+        return self._add(scan, (*self.first, *stacked, *given), **params)
 
     def _add(self, operation: Any, inputs: Sequence[Value], **params: Any) -> tuple[Value, ...]:
         return self.builder.add(operation, inputs, params, self.node.origin)
+
+
+def _used(
+    values: Sequence[Value], given: Sequence[Value], used: set[Value]
+) -> tuple[list[Value], list[Value]]:
+    """The inputs of a body that something in it uses, and what it is called with for them."""
+    places = [i for i, v in enumerate(values) if v in used]
+    return [values[i] for i in places], [given[i] for i in places]
 
 
 def _split(values: Sequence[Value], carry: int, xs: int) -> tuple[list[Value], ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from slipstream.compiler.kernels import is_for_all, written_buffers
+from slipstream.compiler.kernels import Kernel, is_for_all, written_buffers
 from slipstream.compiler.passes.lay import Call
 from slipstream.ir.graph import Value
 
@@ -47,17 +47,29 @@ def _meet(some: Sequence[Region], others: Sequence[Region]) -> bool:
     return any(a.meets(b) for a in some for b in others)
 
 
+def touched_by(kernel: Kernel, regions: Sequence[Region]) -> Touched:
+    """What a kernel does to the regions that it is called with."""
+    written = written_buffers(kernel)
+    reads = [r for i, r in enumerate(regions) if i not in written]
+    return Touched(reads, [regions[i] for i in written], is_for_all(kernel))
+
+
 def barriers(calls: Sequence[Call], region: Callable[[Value], Region]) -> set[int]:
     """The numbers of the calls that threads wait before."""
+    return barriers_of_turns([[touched_by(kernel, [*map(region, vs)]) for kernel, vs in calls]])
+
+
+def barriers_of_turns(turns: Sequence[Sequence[Touched]]) -> set[int]:
+    """The numbers of the calls that threads wait before in every turn of a loop."""
     found: set[int] = set()
-    since: list[Touched] = []  # the last barrier
-    for number, (kernel, values) in enumerate(calls):
-        written = written_buffers(kernel)
-        reads = [region(v) for i, v in enumerate(values) if i not in written]
-        writes = [region(v) for i, v in enumerate(values) if i in written]
-        touched = Touched(reads, writes, is_for_all(kernel))
-        if any(touched.conflicts(other) for other in since):
-            found.add(number)
-            since = []
-        since.append(touched)
+    known = -1
+    while known < len(found):  # a new one early in a turn may make others needless, never needed
+        known = len(found)
+        since: list[Touched] = []  # the last barrier
+        for turn in turns:
+            for number, touched in enumerate(turn):
+                if number in found or any(touched.conflicts(other) for other in since):
+                    found.add(number)
+                    since = []
+                since.append(touched)
     return found

@@ -82,12 +82,12 @@ class RNN(Layer):
         if self.go_backwards:
             sequences = reverse(sequences, [1])
             mask = None if mask is None else reverse(mask, [1])
-        outputs, states = self._over_time(sequences, states, structure, mask, training, steps)
+        outputs, last, states = self._over_time(sequences, states, structure, mask, training, steps)
         if self.stateful:
             for variable, state in zip(self.states, states, strict=True):
                 variable.assign(state)
         result = transpose(outputs, [1, 0, *range(2, len(outputs.shape))])
-        result = result if self.return_sequences else outputs[-1]
+        result = result if self.return_sequences else last
         return [result, *states] if self.return_state else result
 
     def _states_now(self, initial_state: Any, structure: Any) -> list[Any]:
@@ -105,8 +105,8 @@ class RNN(Layer):
         mask: Any,
         training: bool,
         steps: int,
-    ) -> tuple[Any, list[Any]]:
-        """(outputs [steps, batch, ...], last states): one native loop when it is traced."""
+    ) -> tuple[Any, Any, list[Any]]:
+        """(outputs [steps, batch, ...], the last, last states): one native loop when traced."""
         time_major = transpose(sequences, [1, 0, *range(2, len(sequences.shape))])
         advance, xs = self._prepared_steps(time_major, structure, training)
         if mask is not None:
@@ -126,7 +126,13 @@ class RNN(Layer):
         if mask is not None:  # what is shown at a masked step is what was shown before it
             carry.append(states[0] * 0.0)
         last, ys = repeat(step, carry, xs, steps)
-        return ys[0], last[:count]
+        return ys[0], self._last(ys[0], last, count), last[:count]
+
+    def _last(self, outputs: Any, carried: list[Any], count: int) -> Any:
+        """The last output: what the loop carried to its end, if that is it."""
+        if len(carried) > count:
+            return carried[count]
+        return carried[0] if isinstance(self.cell, BaseCell) else outputs[-1]
 
     def _hidden(self, output: Any, carry: list[Any], count: int) -> Any:
         return output * 0.0 if self.zero_output_for_mask else carry[count]
