@@ -18,6 +18,7 @@ from slipstream.compiler.passes.lower import Lowered, lower
 from slipstream.compiler.passes.picked import Checks
 from slipstream.compiler.passes.place import Places, Step, place
 from slipstream.compiler.passes.settle import settle
+from slipstream.compiler.passes.split import split
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify
 from slipstream.primitives.loops import scan
@@ -28,6 +29,7 @@ PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
     ("keep", keep, "no loop computes anew what an earlier one has computed"),
     ("hoist", hoist, "what all steps of a loop add up is one operation after it"),
     ("assemble", assemble, "what is put together of parts is so where it is needed whole"),
+    ("split", split, "a long sum over the first axis is a sum of parts"),
     ("separate", separate, "each output is made by a node, and by no other output's"),
 )
 

@@ -24,7 +24,7 @@ from slipstream.primitives.mosaic import are_apart, mosaic, stops_of
 from slipstream.primitives.reduction import sum_
 from slipstream.primitives.structure import concat, iota, pad, slice_
 
-MOST_PARTS = 9  # that work is repeated for: the taps of a window of 3 x 3
+MOST_PARTS = 16  # that work is repeated for: a tile of a convolution is 4 x 4
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ from slipstream.primitives.structure import identity, iota
 
 MOST_FOLLOWERS = 16
 AHEAD = 4  # numbers of a node's groups: its own, and those of operands laid out before
-MOST_NODES = 200  # in a group: more would not stay in registers
+MOST_NODES = 500  # in a group: a tile of a convolution takes some 300
 
 
 @dataclass(eq=False)

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
+
+from slipstream.compiler.passes import winograd
 from slipstream.ir.dtypes import int32
 from slipstream.ir.graph import Node
 from slipstream.ir.types import Shape
@@ -65,6 +68,54 @@ def _by_input(g: Any, w: Any, *, input_shape: Any, **params: Any) -> Any:
     return v.convolution(
         wide, _turned(w, params["groups"]), **{**_unpadded(params), "strides": ones}
     )
+
+
+def _by_input_apart(g: Any, w: Any, *, input_shape: Any, **params: Any) -> Any:
+    """Where strides leave places between the windows, those of equal rest are a convolution each.
+
+    What lies at `q stride + rest` (with the padding before it) has only the taps `rest`, `rest +
+    stride`, ...; so no product is with a zero between elements of the cotangent.
+    """
+    strides, low, spatial = params["strides"], params["low"], input_shape[1:-1]
+    parts, starts = [], []
+    for rests in np.ndindex(*strides):
+        lines = [*map(_Line.of, rests, strides, low, w.shape[:-2], spatial)]
+        if all(line.taps and line.count for line in lines):
+            parts.append(_part(g, w, rests, lines, params))
+            starts.append((0, *(line.start for line in lines), 0))
+    shape = tuple(input_shape)
+    return mosaic(*parts, shape=shape, starts=tuple(starts), steps=((1, *strides, 1),) * len(parts))
+
+
+class _Line(NamedTuple):
+    """Places of one rest along an axis: how many, the first, and the first window behind it."""
+
+    taps: int
+    count: int
+    start: int
+    window: int
+
+    @classmethod
+    def of(cls, rest: int, stride: int, low: int, taps: int, size: int) -> _Line:
+        window = max(0, -((rest - low) // stride))
+        start = window * stride + rest - low
+        return cls(-((rest - taps) // stride), max(0, -((start - size) // stride)), start, window)
+
+
+def _part(g: Any, w: Any, rests: Shape, lines: list[_Line], params: dict[str, Any]) -> Any:
+    rank = len(rests)
+    own = slice_(w, starts=(*rests, 0, 0), stops=w.shape, steps=(*params["strides"], 1, 1))
+    low = [line.taps - 1 - line.window for line in lines]
+    ends = zip(lines, g.shape[1:-1], strict=True)
+    high = [line.window + line.count - size for line, size in ends]
+    ones = {"strides": (1,) * rank, "dilation": (1,) * rank}
+    plain = {**_unpadded(params), **ones}
+    return v.convolution(_padded(g, low, high), _turned(own, params["groups"]), **plain)
+
+
+def _is_apart_by_strides(node: Node) -> bool:
+    strides, dilation = node.params["strides"], node.params["dilation"]
+    return any(n > 1 for n in strides) and all(n == 1 for n in dilation)
 
 
 def _turned(w: Any, groups: int) -> Any:
@@ -132,17 +183,23 @@ def _is_apart(node: Node) -> bool:
     return not _is_padded(node) and windows.disjoint and math.prod(windows.window) <= MOST_TAPS
 
 
-REWRITES: dict[Primitive, tuple[Rewrite, Callable[[Node], bool]]] = {
-    v.convolution: (_convolution, _is_padded),
-    v.convolution_filter_gradient: (_by_filter, _is_padded),
-    v.convolution_input_gradient: (_by_input, lambda node: True),
-    w.window_max: (_window_max, _is_apart),
-    w.window_argmax: (_window_argmax, _is_apart),
-    w.window_place: (_window_place, _is_apart),
+REWRITES: dict[Primitive, tuple[tuple[Rewrite, Callable[[Node], bool]], ...]] = {
+    v.convolution: ((_convolution, _is_padded), (winograd.convolution, winograd.is_suited)),
+    v.convolution_filter_gradient: (
+        (_by_filter, _is_padded),
+        (winograd.by_filter, winograd.is_suited),
+    ),
+    v.convolution_input_gradient: (
+        (_by_input_apart, _is_apart_by_strides),
+        (_by_input, lambda node: True),
+    ),
+    w.window_max: ((_window_max, _is_apart),),
+    w.window_argmax: ((_window_argmax, _is_apart),),
+    w.window_place: ((_window_place, _is_apart),),
 }
 
 
 def rewrite_of(node: Node) -> Rewrite | None:
     """What is drawn in the place of a node, if anything."""
-    known = REWRITES.get(node.operation)  # type: ignore[call-overload]
-    return known[0] if known is not None and known[1](node) else None
+    rules: Any = REWRITES.get(node.operation, ())  # type: ignore[call-overload]
+    return next((rewrite for rewrite, applies in rules if applies(node)), None)
