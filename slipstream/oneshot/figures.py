@@ -126,8 +126,13 @@ def readable(name: str) -> str:
     return name.replace("_", " ")
 
 
-def histogram(equal: np.ndarray, unequal: np.ndarray, threshold: float) -> str:
-    """Distances of equal and of unequal pairs, with the threshold between."""
+def histogram(
+    equal: np.ndarray, unequal: np.ndarray, threshold: float, name: str = "histogram"
+) -> str:
+    """Distances of equal and of unequal pairs, with the threshold between.
+
+    A second one on a page needs a name of its own.
+    """
     top = float(np.percentile(np.concatenate([equal, unequal]), 99.7))
     bins = np.linspace(0, max(top, threshold * 1.1, 1e-9), 49)
 
@@ -158,7 +163,7 @@ def histogram(equal: np.ndarray, unequal: np.ndarray, threshold: float) -> str:
         f"Histogram of distances. At the threshold {threshold:.3g}, {accepted:.1%} of pairs of the "
         f"same class and {wrong:.1%} of pairs of different classes are accepted."
     )
-    return draw("histogram", text, paint, (5.8, 3.3))
+    return draw(name, text, paint, (5.8, 3.3))
 
 
 def roc_figure(equal: np.ndarray, unequal: np.ndarray, threshold: float) -> str:

@@ -31,7 +31,7 @@ MOST_CONFUSION_CLASSES = 20
 
 @dataclass(frozen=True)
 class PairDistances:
-    """Distances of held-out pairs, float `[n]` each, and the threshold calibrated on others."""
+    """Distances of pairs, float `[n]` each, and the threshold calibrated on others."""
 
     equal: np.ndarray
     unequal: np.ndarray
@@ -97,7 +97,8 @@ class ReportData:
     """Everything the page shows.
 
     `numbers` are the few results to see first, `facts` how they came about (data, seed, network,
-    time), both name to text; `history` measure to one value an epoch, as Keras keeps it.
+    time), both name to text; `history` measure to one value an epoch, as Keras keeps it; `pairs`
+    are held-out pairs of trained classes, `nearest_pairs` those of `strangers` of new ones.
     """
 
     title: str
@@ -107,6 +108,7 @@ class ReportData:
     comparisons: Sequence[Comparison] = ()
     history: Mapping[str, Sequence[float]] = field(default_factory=dict)
     pairs: PairDistances | None = None
+    nearest_pairs: PairDistances | None = None
     map: EmbeddingMap | None = None
     confusion: Confusion | None = None
     nearest: Sequence[Example] = ()
@@ -214,7 +216,24 @@ def pairs_part(data: ReportData) -> str:
         figure(figures.roc_figure(*astuple(pairs)), "ROC curve over all thresholds."),
     )
     beside = f'<div class="beside">{"".join(drawings)}</div>'
-    return section("pairs", "Pairs and threshold", text, beside)
+    return section("pairs", "Pairs and threshold", text, beside + unknown_part(data))
+
+
+def unknown_part(data: ReportData) -> str:
+    """Where `identify` says that a picture is of no enrolled class, and what that does."""
+    if data.nearest_pairs is None:
+        return ""
+    own, others, beyond = astuple(data.nearest_pairs)
+    text = (
+        f"Identifying, a picture farther than {beyond:.3g} from every known example is called "
+        f"unknown. Of pictures of new classes {(own > beyond).mean():.1%} are that far from the "
+        f"example of their own class, and {(others > beyond).mean():.1%} from the examples of all "
+        "others: these would be unknown if their own class were not enrolled."
+    )
+    drawing = figures.histogram(own, others, beyond, "nearest-pairs")
+    caption = "New classes: distances from the example of the own class, and the nearest of others."
+    beside = f'<div class="beside">{figure(drawing, caption)}</div>'
+    return f"<h3>Known or unknown</h3><p>{text}</p>{beside}"
 
 
 def astuple(pairs: PairDistances) -> tuple[np.ndarray, np.ndarray, float]:

@@ -16,10 +16,12 @@ from slipstream.oneshot.report import (
     ReportData,
 )
 from slipstream.oneshot.storage import Model
+from slipstream.oneshot.strangers import nearest_pairs
 from slipstream.oneshot.training import clock
 
 MAPPED = 700  # pictures in the map, trained and new each: t-SNE takes seconds for these
 SHOWN = 8
+DRAWS = 20  # of known examples, in the part on what is unknown
 
 
 def report_data(model: Model, found: Evaluation) -> ReportData:
@@ -36,11 +38,18 @@ def report_data(model: Model, found: Evaluation) -> ReportData:
         pairs=PairDistances(
             found.distances[found.equal], found.distances[~found.equal], model.threshold
         ),
+        nearest_pairs=known_or_not(model, found),
         map=embedding_map(found, model.recipe.seed),
         confusion=Confusion(own.confusion, [found.new.class_names[one] for one in own.classes]),
         nearest=[example(found, match) for match in nearest],
         worst=[example(found, match) for match in worst],
     )
+
+
+def known_or_not(model: Model, found: Evaluation) -> PairDistances:
+    """How far pictures of new classes are from the example of their own, and of the others."""
+    distances, own = nearest_pairs(found.new_embeddings, found.new.labels, DRAWS)
+    return PairDistances(distances[own], distances[~own], model.unknown_beyond)
 
 
 def summary(model: Model, found: Evaluation) -> str:

@@ -182,7 +182,7 @@ def test_the_report_is_one_page(folder, monkeypatch):
     path = api.report(folder, trials=TRIALS)
     page = path.read_text(encoding="utf-8")
     assert path == folder / "report.html"
-    for text in ("Sneaker", "distance of pixels", "ROC", "Confusion", "seed"):
+    for text in ("Known or unknown", "Sneaker", "distance of pixels", "ROC", "Confusion", "seed"):
         assert text in page
 
 

@@ -92,6 +92,7 @@ def full(classes=6, runs=4):
             "learning_rate": [1e-3, 1e-4],
         },
         pairs=PairDistances(RANDOM.gamma(4, 0.2, 300), RANDOM.gamma(9, 0.2, 200), 1.2),
+        nearest_pairs=PairDistances(np.arange(10.0), np.arange(5.0, 15.0), 7.5),
         map=EmbeddingMap(
             RANDOM.normal(size=(len(labels), 2)), labels, names, np.arange(classes) > 2, "t-SNE"
         ),
@@ -119,7 +120,12 @@ def test_every_part_is_there_and_sound(page):
     assert [name for name in checked.ids if name in PARTS] == PARTS
     assert checked.silent == []
     assert len(checked.ids) == len(set(checked.ids))
-    assert page.count("<svg") == 5 + 2  # the drawings, and a bar for each method
+    assert page.count("<svg") == 6 + 2  # the drawings, and a bar for each method
+
+
+def test_what_is_unknown_is_told_of_both_kinds_of_picture(page):
+    assert "farther than 7.5" in page
+    assert "20.0% are that far from the example of their own class, and 70.0%" in page
 
 
 def test_nothing_is_loaded_from_outside(page):
