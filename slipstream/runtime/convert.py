@@ -22,6 +22,11 @@ class TensorLike:
         raise TypeError(f"{type(self).__name__} does not stand for a tensor")
 
 
+def is_tensor(x: Any) -> bool:
+    """Whether x is a tensor, or a variable, which stands for one."""
+    return isinstance(x, TensorLike)
+
+
 _PYTHON_NUMBERS = {bool: np.dtype(bool), int: np.dtype(np.int32), float: np.dtype(np.float32)}
 
 
@@ -159,15 +164,25 @@ def _array_of_list(value: Any, dtype: DType | None, name: str) -> Array:
         return _strings(array, dtype, name)
     if dtype is None:
         return array.astype(_default_dtype(array).numpy)
-    if array.dtype.kind == "f" and dtype.is_integer and array.size:
-        raise TypeError(
-            message("convert_to_tensor", f"floats do not become {dtype.name} silently",
-                    received={name: repr(value)[:60]}, hint="tf.cast")
-        )  # fmt: skip
+    _check_list(array, dtype, {name: repr(value)[:60]})
     if array.dtype.kind == "i" and dtype.is_integer and array.size:
         for extreme in (array.min(), array.max()):
             _check_number(int(extreme), dtype, name)
     return array.astype(dtype.numpy)
+
+
+def _check_list(array: Array, dtype: DType, received: dict[str, Any]) -> None:
+    """TypeError where the elements of a list would lose something."""
+    sorts = {"f": "floats", "i": "integers", "b": "truth values", "c": "complex numbers"}
+    found, kind = sorts.get(array.dtype.kind, "values"), array.dtype.kind
+    loses = (
+        (kind == "f" and dtype.is_integer)
+        or (kind == "c" and not dtype.is_complex)
+        or ((kind == "b") is not dtype.is_bool)
+    )
+    if array.size and loses:
+        text = f"{found} do not become {dtype.name} silently"
+        raise TypeError(message("convert_to_tensor", text, received=received, hint="tf.cast"))
 
 
 def _default_dtype(array: Array) -> DType:

@@ -33,6 +33,8 @@ from slipstream.ir.dtypes import (
 )
 from slipstream.ir.dtypes import bool_ as bool
 from slipstream.namespaces import top
+from slipstream.runtime.convert import is_tensor
+from slipstream.runtime.device import device
 from slipstream.runtime.shape import TensorShape
 from slipstream.runtime.slices import IndexedSlices
 from slipstream.runtime.tensor import Tensor
