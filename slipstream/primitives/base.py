@@ -121,6 +121,9 @@ class Recorder(Protocol):
         self, primitive: Primitive, inputs: tuple[Operand, ...], params: Params, outputs: Any
     ) -> None: ...
 
+    def follows(self, operand: Operand) -> bool:
+        """Whether what becomes of an operand is recorded."""
+
 
 class _Level(threading.local):
     """The current interpreter and its recorders, one a thread."""

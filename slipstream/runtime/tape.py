@@ -89,6 +89,10 @@ class GradientTape:
             self._reads.setdefault(id(variable), {})[tensor.identity] = tensor
             self._followed[tensor.identity] = tensor
 
+    def follows(self, operand: Operand) -> bool:
+        """Whether what becomes of an operand is recorded."""
+        return operand.identity in self._followed
+
     def record(
         self, primitive: Primitive, inputs: tuple[Operand, ...], params: Params, outputs: Any
     ) -> None:
