@@ -71,4 +71,5 @@ def __getattr__(name: str) -> Any:
         return getattr(initializers, _INITIALIZERS[name])
     if name not in _MODULES:
         raise AttributeError(f"module 'slipstream' has no attribute {name!r}")
-    return importlib.import_module(_MODULES[name])
+    found = globals()[name] = importlib.import_module(_MODULES[name])
+    return found

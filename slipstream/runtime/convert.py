@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -197,6 +198,10 @@ def _default_dtype(array: Array) -> DType:
 
 def convert_together(*values: Any, dtype: Any = None) -> list[Any]:
     """Several values as tensors of one dtype: that of the first tensor, to which numbers adapt."""
+    if dtype is None:
+        operands = [v._operand() for v in values if isinstance(v, TensorLike)]
+        if len(operands) == len(values):
+            return operands
     wanted = as_dtype(dtype) if dtype is not None else _shared_dtype(values)
     return [v._operand() if isinstance(v, TensorLike) else convert(v, wanted) for v in values]
 
@@ -222,4 +227,14 @@ def beside(other: Any, dtype: DType) -> Any:
     if isinstance(other, (np.ndarray, np.generic)):
         found = as_dtype(other.dtype)
         return convert(other, dtype if found.kind == dtype.kind else None)
+    if type(other) in (int, float) and other:  # 0.0 and -0.0 are one key
+        return current().constant(_number(type(other), other, dtype.name))
     return convert(other, dtype)
+
+
+@functools.lru_cache(maxsize=1024)
+def _number(kind: type, value: float, dtype: str) -> Array:
+    """The array of a number that operators meet again and again; nobody writes to it."""
+    array = as_array(value, as_dtype(dtype))
+    array.flags.writeable = False
+    return array
