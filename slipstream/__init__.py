@@ -33,6 +33,8 @@ from slipstream.ir.dtypes import bool_ as bool
 from slipstream.ir.dtypes import float16 as half
 from slipstream.ir.dtypes import float64 as double
 from slipstream.namespaces.top import *  # noqa: F403
+from slipstream.runtime.convert import is_tensor
+from slipstream.runtime.device import device
 from slipstream.runtime.function import TensorSpec, function
 from slipstream.runtime.module import Module, scope_of
 from slipstream.runtime.program import is_eager as executing_eagerly
@@ -53,8 +55,21 @@ _MODULES = namespaces.MODULES | {
 }
 
 
+_INITIALIZERS = {
+    "constant_initializer": "Constant",
+    "ones_initializer": "Ones",
+    "random_normal_initializer": "RandomNormal",
+    "random_uniform_initializer": "RandomUniform",
+    "zeros_initializer": "Zeros",
+}
+
+
 def __getattr__(name: str) -> Any:
-    """A namespace, loaded when it is first used."""
+    """A namespace or initializer, loaded when it is first used."""
+    if name in _INITIALIZERS:
+        initializers = importlib.import_module("slipstream.keras.initializers")
+        return getattr(initializers, _INITIALIZERS[name])
     if name not in _MODULES:
         raise AttributeError(f"module 'slipstream' has no attribute {name!r}")
-    return importlib.import_module(_MODULES[name])
+    found = globals()[name] = importlib.import_module(_MODULES[name])
+    return found

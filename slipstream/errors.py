@@ -16,9 +16,30 @@ PACKAGE = str(Path(__file__).absolute().parent) + os.sep
 
 
 class OpError(Exception):
-    """Base class of `tf.errors`: an operation could not be carried out."""
+    """Base class of `tf.errors`: an operation could not be carried out.
+
+    Made of a message, or as in TensorFlow of (node, operation, message).
+    """
 
     code = 2
+    node_def: object = None
+    op: object = None
+
+    def __init__(self, *args: object) -> None:
+        if len(args) == 3:
+            self.node_def, self.op, *rest = args
+            args = tuple(rest)
+        super().__init__(*args)
+
+    @property
+    def message(self) -> str:
+        """What happened."""
+        return str(self)
+
+    @property
+    def error_code(self) -> int:
+        """The number of this class of errors."""
+        return self.code
 
 
 class CancelledError(OpError):

@@ -36,7 +36,8 @@ def __getattr__(name: str) -> Any:
         return importlib.import_module(f"slipstream.keras.{name}")
     if name in NAMES:
         module = importlib.import_module(f"slipstream.keras.{NAMES[name]}")
-        return getattr(module, _OWN_NAMES.get(name, name))
+        found = globals()[name] = getattr(module, _OWN_NAMES.get(name, name))
+        return found
     raise AttributeError(f"module 'slipstream.keras' has no attribute '{name}'")
 
 

@@ -56,6 +56,12 @@ def _product(name: str, x: Any, y: Any, transpose_x: bool, transpose_y: bool) ->
     )
 
 
+def _are_matrices(a: Any, b: Any) -> bool:
+    """Whether both have rank 2 and inner sizes that are equal, as most have."""
+    left, right = a.type.shape, b.type.shape
+    return len(left) == 2 == len(right) and left[1] == right[0]
+
+
 def _check_matrices(name: str, a: Any, b: Any, turned_a: bool, turned_b: bool) -> None:
     """InvalidArgumentError unless both are matrices whose inner sizes are equal."""
     left, right = a.type.shape, b.type.shape
@@ -103,6 +109,8 @@ def matmul(
     a, b = convert_together(a, b)
     if output_type is not None:
         a, b = cast(a, dtype=as_dtype(output_type)), cast(b, dtype=as_dtype(output_type))
+    if not (transpose_a or transpose_b or adjoint_a or adjoint_b) and _are_matrices(a, b):
+        return contract(a, b, x_labels=(0, 1), y_labels=(1, 2), out_labels=(0, 2))
     if (transpose_a and adjoint_a) or (transpose_b and adjoint_b):
         raise misfit("matmul", "an operand is both transposed and adjoint", "only one of them")
     turned_a, turned_b = transpose_a or adjoint_a, transpose_b or adjoint_b

@@ -77,7 +77,11 @@ class Primitive:
 
     def __call__(self, *inputs: Operand, **params: Any) -> Any:
         """Apply it: one operand where the rule gives one type, else a tuple."""
-        return apply(self, inputs, params)
+        interpreter = LEVEL.interpreter or current()
+        outputs = interpreter.apply(self, inputs, params)
+        if LEVEL.recorders:
+            _show(self, inputs, params, outputs)
+        return outputs
 
     def infer(self, inputs: tuple[TensorType, ...], params: Params) -> tuple[TensorType, ...]:
         types = self.rule(*inputs, **params)
@@ -121,6 +125,9 @@ class Recorder(Protocol):
         self, primitive: Primitive, inputs: tuple[Operand, ...], params: Params, outputs: Any
     ) -> None: ...
 
+    def follows(self, operand: Operand) -> bool:
+        """Whether what becomes of an operand is recorded."""
+
 
 class _Level(threading.local):
     """The current interpreter and its recorders, one a thread."""
@@ -162,10 +169,12 @@ def interpreting(interpreter: Interpreter) -> Iterator[None]:
 
 def apply(primitive: Primitive, inputs: tuple[Operand, ...], params: Params) -> Any:
     """Apply a primitive under the current interpreter, and show it to the recorders."""
-    outputs = current().apply(primitive, inputs, params)
+    return primitive(*inputs, **params)
+
+
+def _show(primitive: Primitive, inputs: tuple[Operand, ...], params: Params, outputs: Any) -> None:
     for recorder in LEVEL.recorders:
         recorder.record(primitive, inputs, params, outputs)
-    return outputs
 
 
 def misfit(operation: str, happened: str, expected: str = "", **received: object) -> Exception:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,11 @@ class TensorLike:
 
     def _operand(self) -> Any:
         raise TypeError(f"{type(self).__name__} does not stand for a tensor")
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether x is a tensor, or a variable, which stands for one."""
+    return isinstance(x, TensorLike)
 
 
 _PYTHON_NUMBERS = {bool: np.dtype(bool), int: np.dtype(np.int32), float: np.dtype(np.float32)}
@@ -159,15 +165,25 @@ def _array_of_list(value: Any, dtype: DType | None, name: str) -> Array:
         return _strings(array, dtype, name)
     if dtype is None:
         return array.astype(_default_dtype(array).numpy)
-    if array.dtype.kind == "f" and dtype.is_integer and array.size:
-        raise TypeError(
-            message("convert_to_tensor", f"floats do not become {dtype.name} silently",
-                    received={name: repr(value)[:60]}, hint="tf.cast")
-        )  # fmt: skip
+    _check_list(array, dtype, {name: repr(value)[:60]})
     if array.dtype.kind == "i" and dtype.is_integer and array.size:
         for extreme in (array.min(), array.max()):
             _check_number(int(extreme), dtype, name)
     return array.astype(dtype.numpy)
+
+
+def _check_list(array: Array, dtype: DType, received: dict[str, Any]) -> None:
+    """TypeError where the elements of a list would lose something."""
+    sorts = {"f": "floats", "i": "integers", "b": "truth values", "c": "complex numbers"}
+    found, kind = sorts.get(array.dtype.kind, "values"), array.dtype.kind
+    loses = (
+        (kind == "f" and dtype.is_integer)
+        or (kind == "c" and not dtype.is_complex)
+        or ((kind == "b") is not dtype.is_bool)
+    )
+    if array.size and loses:
+        text = f"{found} do not become {dtype.name} silently"
+        raise TypeError(message("convert_to_tensor", text, received=received, hint="tf.cast"))
 
 
 def _default_dtype(array: Array) -> DType:
@@ -182,6 +198,10 @@ def _default_dtype(array: Array) -> DType:
 
 def convert_together(*values: Any, dtype: Any = None) -> list[Any]:
     """Several values as tensors of one dtype: that of the first tensor, to which numbers adapt."""
+    if dtype is None:
+        operands = [v._operand() for v in values if isinstance(v, TensorLike)]
+        if len(operands) == len(values):
+            return operands
     wanted = as_dtype(dtype) if dtype is not None else _shared_dtype(values)
     return [v._operand() if isinstance(v, TensorLike) else convert(v, wanted) for v in values]
 
@@ -207,4 +227,14 @@ def beside(other: Any, dtype: DType) -> Any:
     if isinstance(other, (np.ndarray, np.generic)):
         found = as_dtype(other.dtype)
         return convert(other, dtype if found.kind == dtype.kind else None)
+    if type(other) in (int, float) and other:  # 0.0 and -0.0 are one key
+        return current().constant(_number(type(other), other, dtype.name))
     return convert(other, dtype)
+
+
+@functools.lru_cache(maxsize=1024)
+def _number(kind: type, value: float, dtype: str) -> Array:
+    """The array of a number that operators meet again and again; nobody writes to it."""
+    array = as_array(value, as_dtype(dtype))
+    array.flags.writeable = False
+    return array

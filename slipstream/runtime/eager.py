@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextvars
+import operator
+import threading
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +19,8 @@ from slipstream.runtime.tensor import EagerTensor
 
 _fitting: set[Any] = set()  # applications whose rule has been passed once, by `_application`
 REMEMBERED = 10_000
+_ARRAY, _DTYPE = operator.attrgetter("array"), operator.attrgetter("dtype.num")
+RUNS_PYTHON = ("host", "control")  # families whose meanings may come back here
 
 
 class Eager:
@@ -22,21 +28,29 @@ class Eager:
 
     def apply(self, primitive: Primitive, inputs: tuple[Operand, ...], params: Params) -> Any:
         try:
-            arrays = tuple([x.array for x in inputs])  # type: ignore[attr-defined]
+            arrays = [*map(_ARRAY, inputs)]
         except AttributeError:
             return self._handed_over(primitive, inputs, params)
-        if (key := _application(primitive, arrays, params)) not in _fitting:
+        plain = primitive.family == "elementwise"
+        key = (
+            (primitive, *map(_DTYPE, arrays))  # NumPy finds out itself what does not broadcast
+            if plain
+            else _application(primitive, arrays, params)
+        )
+        if key not in _fitting:
             self._infer(primitive, arrays, params)
             _remember(key)
         try:
-            with np.errstate(all="ignore"):
-                result = primitive.meaning(*arrays, **params)
+            run = _in_errstate if primitive.family in RUNS_PYTHON else _QUIET.run
+            result = run(primitive.meaning, *arrays, **params)
         except ValueError:
             self._infer(primitive, arrays, params)  # says what does not fit, if the shapes do not
             raise
+        if type(result) is np.ndarray:
+            return EagerTensor(result)
         if isinstance(result, tuple):
             return tuple([EagerTensor(np.asarray(r)) for r in result])
-        return EagerTensor(result if type(result) is np.ndarray else np.asarray(result))
+        return EagerTensor(np.asarray(result))
 
     def constant(self, array: Array) -> EagerTensor:
         return EagerTensor(array)
@@ -56,7 +70,7 @@ class Eager:
                 return stranger.take_over(function, args, kwargs)
         return function(*args, **kwargs)
 
-    def _infer(self, primitive: Primitive, arrays: tuple[Array, ...], params: Params) -> None:
+    def _infer(self, primitive: Primitive, arrays: Sequence[Array], params: Params) -> None:
         primitive.infer(tuple(TensorType(a.shape, from_numpy(a.dtype)) for a in arrays), params)
 
     def _handed_over(
@@ -72,11 +86,31 @@ class Eager:
         )
 
 
-def _application(primitive: Primitive, arrays: tuple[Array, ...], params: Params) -> Any:
+class _Quiet(threading.local):
+    """`run` calls a function where NumPy does not warn of overflow and the like, one a thread.
+
+    NumPy 2 keeps that in a context variable, so a context made once does; to enter `np.errstate`
+    takes longer than a small sum.
+    """
+
+    def __init__(self) -> None:
+        with np.errstate(all="ignore"):
+            self.run: Callable[..., Any] = contextvars.copy_context().run
+        if self.run(np.geterr)["over"] != "ignore":
+            self.run = _in_errstate
+
+
+def _in_errstate(meaning: Callable[..., Any], *arrays: Array, **params: Any) -> Any:
+    with np.errstate(all="ignore"):
+        return meaning(*arrays, **params)
+
+
+_QUIET = _Quiet()
+
+
+def _application(primitive: Primitive, arrays: Sequence[Array], params: Params) -> Any:
     """What decides whether a primitive's rule is met; None if that cannot be looked up."""
-    if primitive.family == "elementwise":  # shapes that do not broadcast NumPy finds out itself
-        return primitive, *[a.dtype for a in arrays]
-    key = primitive, *[(a.shape, a.dtype) for a in arrays], *params.items()
+    key = primitive, *[(a.shape, a.dtype.num) for a in arrays], *params.items()
     try:
         hash(key)
     except TypeError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -58,8 +58,8 @@ class TensorSpec:
 class ConcreteFunction:
     """A function traced for one signature. `graph` is the program; calling it runs it."""
 
-    def __init__(self, program: Program, structure: Any, template: Any) -> None:
-        self.program, self.structured_outputs, self._template = program, structure, template
+    def __init__(self, program: Program, structure: Any) -> None:
+        self.program, self._structure = program, structure
 
     @property
     def graph(self) -> Any:
@@ -72,6 +72,19 @@ class ConcreteFunction:
     @property
     def outputs(self) -> list[TensorType]:
         return list(self.graph.output_types[: self.program.results])
+
+    @property
+    def structured_outputs(self) -> Any:
+        """What it returns, with TensorSpecs in the place of tensors."""
+        types = iter(self.outputs)
+
+        def leaf(value: Any) -> Any:
+            if value is not _RESULT:
+                return value
+            type = next(types)
+            return TensorSpec(type.shape, type.dtype)
+
+        return map_structure(leaf, self._structure)
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         leaves = [convert(leaf) for leaf in flatten((args, kwargs)) if _is_tensor_like(leaf)]
@@ -92,8 +105,36 @@ class ConcreteFunction:
     def _packed(self, tensors: Iterable[Any]) -> Any:
         results = iter(tensors)
         return map_structure(
-            lambda leaf: next(results) if leaf is _RESULT else leaf, self.structured_outputs
+            lambda leaf: next(results) if leaf is _RESULT else leaf, self._structure
         )
+
+
+class OpenFunction:
+    """A traced function some sizes of whose arguments are open: it is traced for those that come.
+
+    Made by `get_concrete_function` for TensorSpecs with sizes of None.
+    """
+
+    def __init__(self, function: Function, args: Any, kwargs: Any) -> None:
+        self._function = function
+        self.structured_input_signature = args, kwargs
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        given = iter([convert(x) for x in flatten((args, kwargs)) if _is_tensor_like(x)])
+        filled, named = map_structure(
+            lambda leaf: self._fitting(leaf, given) if _is_open(leaf) else leaf,
+            self.structured_input_signature,
+        )
+        return self._function(*filled, **named)
+
+    def _fitting(self, spec: Any, given: Iterator[Any]) -> Any:
+        tensor = next(given, None)
+        if tensor is None:
+            raise TypeError(f"{self._function.function_name} received too few tensors")
+        expected = spec if isinstance(spec, TensorSpec) else TensorSpec.from_tensor(spec)
+        if not expected.is_compatible_with(tensor):
+            raise TypeError(_unfit(self._function.function_name, expected, tensor.type))
+        return tensor
 
 
 RUN_EAGERLY = [False]  # set by tf.config.run_functions_eagerly
@@ -141,12 +182,14 @@ class Function:
         except Exception as error:
             raise shortened(error) from error.__cause__
 
-    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction:
-        """The traced function for a signature given as tensors, arrays or TensorSpecs with known
-        sizes.
+    def get_concrete_function(self, *args: Any, **kwargs: Any) -> ConcreteFunction | OpenFunction:
+        """The traced function for a signature given as tensors, arrays or TensorSpecs; where a
+        TensorSpec leaves sizes open, one that is traced for those that come.
         """
         if self.input_signature is not None and not args and not kwargs:
             args = tuple(self.input_signature)
+        if any(_has_open_sizes(leaf) for leaf in flatten((args, kwargs))):
+            return OpenFunction(self, args, kwargs)
         args, kwargs = map_structure(_stand_in, (args, kwargs))
         leaves = flatten((args, kwargs))
         tensors = [convert(leaf) for leaf in leaves if _is_tensor_like(leaf)]
@@ -172,18 +215,18 @@ class Function:
             )
         signature = list(self.input_signature)
         specs, given = flatten(signature), flatten_up_to(signature, list(args))
-        converted = [convert(a, s.dtype) for a, s in zip(given, specs, strict=True)]
-        for tensor, spec in zip(converted, specs, strict=True):
-            if not spec.is_compatible_with(tensor):
-                raise TypeError(
-                    message(
-                        self.function_name,
-                        "an argument does not fit the input_signature",
-                        expected=str(spec),
-                        received={"argument": tensor.type},
-                    )
-                )
+        converted = [self._converted(a, s) for a, s in zip(given, specs, strict=True)]
         return tuple(pack(signature, converted)), {}
+
+    def _converted(self, argument: Any, spec: TensorSpec) -> Any:
+        """An argument as a tensor of the signature; TypeError if it is none."""
+        try:
+            tensor = convert(argument, spec.dtype)
+        except ValueError:
+            tensor = convert(argument)
+        if not spec.is_compatible_with(tensor):
+            raise TypeError(_unfit(self.function_name, spec, tensor.type))
+        return tensor
 
     def _concrete(
         self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Any]
@@ -204,8 +247,11 @@ class Function:
             )
             return self.python_function(*args_, **kwargs_)
 
-        made = _drawn(tracer, called, [t.type for t in tensors])
-        self._made_variables = self._made_variables or bool(tracer.variables)
+        types = [t.type for t in tensors]
+        made = _drawn(tracer, called, types)
+        if tracer.variables:  # a second trace shows whether they are made each time
+            self._made_variables = True
+            made = _drawn(Tracer(self.function_name), called, types)
         return made
 
 
@@ -226,7 +272,7 @@ def _drawn(
         returned = python_function(*symbols)
         results = [convert(leaf) for leaf in flatten(returned) if _is_result(leaf)]
     structure = map_structure(lambda leaf: _RESULT if _is_result(leaf) else leaf, returned)
-    return ConcreteFunction(Program(tracer, len(types), results), structure, returned)
+    return ConcreteFunction(Program(tracer, len(types), results), structure)
 
 
 def _is_tensor_like(leaf: Any) -> bool:
@@ -240,19 +286,30 @@ def _is_result(leaf: Any) -> bool:
 
 def _stand_in(leaf: Any) -> Any:
     """A tensor of a spec's type, to trace with."""
-    if not isinstance(leaf, TensorSpec):
+    if not isinstance(leaf, TensorSpec) or leaf.shape is None:
         return leaf
-    if leaf.shape is None or not leaf.shape.is_fully_defined():
-        raise ValueError(
-            message(
-                "get_concrete_function",
-                "a concrete function has concrete sizes",
-                expected="a TensorSpec whose sizes are all known",
-                received={"spec": leaf},
-                hint="calling the function, which is traced for the sizes that come",
-            )
-        )
     return EagerTensor(np.zeros(tuple(leaf.shape), leaf.dtype.numpy))
+
+
+def _has_open_sizes(leaf: Any) -> bool:
+    """Whether a leaf is a TensorSpec that does not say all sizes."""
+    return isinstance(leaf, TensorSpec) and (
+        leaf.shape is None or not leaf.shape.is_fully_defined()
+    )
+
+
+def _is_open(leaf: Any) -> bool:
+    """Whether a tensor is to come in the place of a leaf."""
+    return isinstance(leaf, TensorSpec) or _is_tensor_like(leaf)
+
+
+def _unfit(function: str, spec: TensorSpec, type: TensorType) -> str:
+    return message(
+        function,
+        "an argument does not fit the input_signature",
+        expected=str(spec),
+        received={"argument": type},
+    )
 
 
 def _signature(args: Any, kwargs: Any, leaves: list[Any], tensors: list[Any]) -> Any:

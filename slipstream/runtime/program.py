@@ -9,9 +9,11 @@ from typing import Any
 
 from slipstream.ir.graph import Array, Graph
 from slipstream.primitives.base import LEVEL, REGISTRY
+from slipstream.primitives.control import acts
 from slipstream.primitives.tracing import as_tuple
 from slipstream.runtime.eager import EAGER
 from slipstream.runtime.executor import Executor, Loaded, executor
+from slipstream.runtime.halves import Halves
 from slipstream.runtime.tensor import EagerTensor
 from slipstream.runtime.tracer import Tracer
 from slipstream.runtime.variable import Cell
@@ -41,6 +43,7 @@ class Program:
         self.graph = Graph(tuple(inputs), drawn.nodes, drawn.outputs, builder.name)
         self.results = len(results)
         self._loaded: Any = None
+        self._halves: dict[tuple[bool, ...], Halves] = {}
 
     @property
     def in_place(self) -> tuple[tuple[int, int], ...]:
@@ -91,16 +94,32 @@ class Program:
 
     def __call__(self, arguments: Sequence[EagerTensor]) -> list[Any]:
         """Run on eager tensors, so that tapes see it as one operation."""
-        if not LEVEL.recorders:
-            return [EagerTensor(a) for a in self.run([t.array for t in arguments])]
-        return self.apply([*arguments, *self.captured, *(_read(cell) for cell in self.cells)])
+        if is_eager() and not LEVEL.recorders:
+            return self._run_eagerly(arguments)
+        operands = [*arguments, *self.captured, *(_read(cell) for cell in self.cells)]
+        if not is_eager() or acts(self.graph):
+            return self._written(as_tuple(REGISTRY["call"](*operands, graph=self.graph)))
+        wanted = tuple(map(_is_followed, operands))
+        if not any(wanted):
+            return self._run_eagerly(arguments)
+        if wanted not in self._halves:
+            self._halves[wanted] = Halves(self.graph, wanted)
+        return self._written(self._halves[wanted](operands))
 
-    def apply(self, operands: Sequence[Any]) -> list[Any]:
-        """The program as one application of `call`, written to its cells."""
-        outputs = as_tuple(REGISTRY["call"](*operands, graph=self.graph))
+    def _run_eagerly(self, arguments: Sequence[EagerTensor]) -> list[Any]:
+        return [EagerTensor(a) for a in self.run([t.array for t in arguments])]
+
+    def _written(self, outputs: Sequence[Any]) -> list[Any]:
+        """The results, once the new contents are in their cells."""
         for cell, operand in zip(self.written, outputs[self.results :], strict=True):
             cell.write(operand)
         return list(outputs[: self.results])
+
+
+def _is_followed(operand: Any) -> bool:
+    """Whether a tape follows an operand that has a derivative."""
+    differentiable = operand.dtype.is_differentiable
+    return differentiable and any(r.follows(operand) for r in LEVEL.recorders)
 
 
 def _read(cell: Cell) -> Any:

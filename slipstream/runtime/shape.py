@@ -16,11 +16,13 @@ class TensorShape(tuple[Any, ...]):
 
     __slots__ = ()
 
-    def __new__(cls, dims: Iterable[Any] = ()) -> TensorShape:
+    def __new__(cls, dims: Iterable[Any] | None = ()) -> TensorShape:
+        if dims is None or isinstance(dims, UnknownShape):
+            return super().__new__(UnknownShape)
         return super().__new__(cls, (None if d is None else int(d) for d in dims))
 
     @property
-    def rank(self) -> int:
+    def rank(self) -> int | None:
         return len(self)
 
     ndims = rank
@@ -79,3 +81,46 @@ class TensorShape(tuple[Any, ...]):
 
     def __repr__(self) -> str:
         return f"TensorShape({list(self)})"
+
+
+class UnknownShape(TensorShape):
+    """`TensorShape(None)`: not even the rank is known. Only graphs of TensorFlow 1 have such."""
+
+    __slots__ = ()
+
+    @property
+    def rank(self) -> None:
+        return None
+
+    ndims = rank
+
+    @property
+    def dims(self) -> Any:
+        return None
+
+    def as_list(self) -> list[Any]:
+        raise ValueError("as_list() is not defined on an unknown TensorShape.")
+
+    def num_elements(self) -> None:
+        return None
+
+    def is_fully_defined(self) -> bool:
+        return False
+
+    def is_compatible_with(self, other: Iterable[Any]) -> bool:
+        return True
+
+    def concatenate(self, other: Iterable[Any]) -> TensorShape:
+        return TensorShape(None)
+
+    def with_rank(self, rank: int) -> TensorShape:
+        return TensorShape([None] * rank)
+
+    def __len__(self) -> int:
+        raise ValueError("Cannot take the length of shape with unknown rank.")
+
+    def __str__(self) -> str:
+        return "<unknown>"
+
+    def __repr__(self) -> str:
+        return "TensorShape(None)"

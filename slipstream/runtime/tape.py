@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import Enum
@@ -88,6 +89,10 @@ class GradientTape:
             self._reads.setdefault(id(variable), {})[tensor.identity] = tensor
             self._followed[tensor.identity] = tensor
 
+    def follows(self, operand: Operand) -> bool:
+        """Whether what becomes of an operand is recorded."""
+        return operand.identity in self._followed
+
     def record(
         self, primitive: Primitive, inputs: tuple[Operand, ...], params: Params, outputs: Any
     ) -> None:
@@ -129,8 +134,11 @@ class GradientTape:
         RuntimeError at the second call on a tape that is not persistent.
         """
         self._spend()
-        targets = [_as_tensor(t) for t in flatten(target)]
-        seeds = _seeds(targets, output_gradients)
+        given_seeds = None if output_gradients is None else flatten(output_gradients)
+        every = [_as_tensor(t) for t in flatten(target)]
+        kept = [n for n, tensor in enumerate(every) if _has_derivative(tensor)]
+        targets = [every[n] for n in kept]
+        seeds = _seeds(targets, given_seeds and [given_seeds[n] for n in kept])
         with self.stop_recording():
             found = self._backward(targets, seeds, flatten(sources))
         zero = UnconnectedGradients(unconnected_gradients) is UnconnectedGradients.ZERO
@@ -219,16 +227,23 @@ class GradientTape:
 
 
 def _as_tensor(target: Any) -> Any:
-    tensor = target if isinstance(target, Tensor) else convert(target)
-    if not tensor.dtype.is_differentiable:
-        raise ValueError(
-            f"a target of dtype {tensor.dtype.name} has no derivative; cast it to float"
-        )
-    return tensor
+    return target if isinstance(target, Tensor) else convert(target)
 
 
-def _seeds(targets: Sequence[Any], output_gradients: Any) -> list[Any]:
-    given = flatten(output_gradients) if output_gradients is not None else [None] * len(targets)
+def _has_derivative(target: Any) -> bool:
+    """False, with a warning, for integers and the like: their gradients are None."""
+    if target.dtype.is_differentiable:
+        return True
+    warnings.warn(
+        "The dtype of the target tensor must be floating (e.g. tf.float32) when calling "
+        f"GradientTape.gradient, got tf.{target.dtype.name}",
+        stacklevel=3,
+    )
+    return False
+
+
+def _seeds(targets: Sequence[Any], output_gradients: Sequence[Any] | None) -> list[Any]:
+    given = output_gradients if output_gradients is not None else [None] * len(targets)
     return [
         ones(target.type) if seed is None else convert(seed, target.dtype)
         for target, seed in zip(targets, given, strict=True)

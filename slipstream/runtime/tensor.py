@@ -66,14 +66,18 @@ class Tensor(Operators, Operand):
 class EagerTensor(Tensor):
     """A tensor whose array is known. The array is never written to again."""
 
-    __slots__ = ("array",)
+    __slots__ = ("_type", "array")
 
     def __init__(self, array: Array) -> None:
         self.array = array
 
     @property
     def type(self) -> TensorType:
-        return TensorType(self.array.shape, from_numpy(self.array.dtype))
+        try:
+            return self._type
+        except AttributeError:
+            self._type = TensorType(self.array.shape, from_numpy(self.array.dtype))
+            return self._type
 
     @property
     def dtype(self) -> DType:

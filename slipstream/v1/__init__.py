@@ -33,6 +33,8 @@ from slipstream.ir.dtypes import (
 )
 from slipstream.ir.dtypes import bool_ as bool
 from slipstream.namespaces import top
+from slipstream.runtime.convert import is_tensor
+from slipstream.runtime.device import device
 from slipstream.runtime.shape import TensorShape
 from slipstream.runtime.slices import IndexedSlices
 from slipstream.runtime.tensor import Tensor
@@ -90,6 +92,21 @@ from slipstream.v1.scopes import (
 )
 from slipstream.v1.session import InteractiveSession, Session
 from slipstream.v1.sessions import get_default_session
+from slipstream.v1.settings import (
+    ConfigProto,
+    GPUOptions,
+    OptimizerOptions,
+    RunMetadata,
+    RunOptions,
+    disable_eager_execution,
+    disable_resource_variables,
+    disable_v2_behavior,
+    disable_v2_tensorshape,
+    enable_eager_execution,
+    enable_resource_variables,
+    executing_eagerly,
+    logging,
+)
 from slipstream.v1.train import trainable_variables
 from slipstream.v1.variables import Variable
 
@@ -104,6 +121,8 @@ def __getattr__(name: str) -> Any:
         found: Any = RecordingModule(namespaces.load(name), changed)
     elif name == "layers":
         found = importlib.import_module("slipstream.v1.layers")
+    elif name in ("data", "keras"):
+        found = importlib.import_module(f"slipstream.{name}")
     else:
         found = _function(name)
     globals()[name] = found

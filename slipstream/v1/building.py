@@ -19,9 +19,9 @@ from slipstream.v1.session import unfed_placeholder
 def placeholder(dtype: Any, shape: Any = None, name: str | None = None) -> GraphTensor:
     """A tensor whose value is fed when a session runs; sizes that are None may be any.
 
-    The rank must be given: a shape of None means a scalar here, where TensorFlow allows any rank.
+    Without a shape, values of any shape are; what is built on it must then fit some rank up to 4.
     """
-    spec = TensorSpec(shape if shape is not None else (), as_dtype(dtype))
+    spec = TensorSpec(shape, as_dtype(dtype))
     with in_graph() as graph:
 
         def unfed() -> Any:

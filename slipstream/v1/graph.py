@@ -90,10 +90,15 @@ class GraphTensor(Tensor):
 
     @property
     def shape(self) -> TensorShape:
+        if self.spec.shape is None and self._operand() is self:
+            return TensorShape(None)
         return TensorShape(self.type.shape)
 
     def set_shape(self, shape: Any) -> None:
         """Narrow what is known of the shape."""
+        if self.spec.shape is None:
+            self.spec = TensorSpec(shape, self.spec.dtype)
+            return
         self.shape.assert_is_compatible_with(shape)
         known = [b if a is None else a for a, b in zip(self.shape, shape, strict=True)]
         self.spec = TensorSpec(known, self.spec.dtype)
@@ -104,6 +109,14 @@ class GraphTensor(Tensor):
 
     def consumers(self) -> list[Operation]:
         return [op for op in self.graph.get_operations() if any(t is self for t in op.inputs)]
+
+    def __iter__(self) -> Iterator[Any]:
+        if self.shape.rank and self.shape[0] is not None:
+            return super().__iter__()
+        raise TypeError(
+            "Tensor objects are only iterable when eager execution is enabled. To iterate over "
+            "this tensor use tf.map_fn."
+        )
 
     def __bool__(self) -> bool:
         raise TypeError(

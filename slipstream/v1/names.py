@@ -7,15 +7,31 @@ from contextlib import contextmanager
 from typing import Any
 
 _OPERATOR_NAMES = {"multiply": "mul", "subtract": "sub", "divide": "truediv", "power": "pow"}
+_FUNCTION_NAMES = {
+    "constant": "Const",
+    "matmul": "MatMul",
+    "argmax": "ArgMax",
+    "argmin": "ArgMin",
+    "reduce_sum": "Sum",
+    "reduce_mean": "Mean",
+    "reduce_max": "Max",
+    "reduce_min": "Min",
+    "reduce_prod": "Prod",
+    "reduce_all": "All",
+    "reduce_any": "Any",
+}
 
 
 def default_name(function: Callable[..., Any]) -> str:
-    """What a step is called without a name of its own: operators as in TensorFlow, functions by
-    their names in capitals, as reduce_sum -> ReduceSum."""
+    """What a step is called without a name of its own: operators as in TensorFlow, functions as
+    there or by their names in capitals, as expand_dims -> ExpandDims."""
     name = getattr(function, "name", None)
     if isinstance(name, str):
         return _OPERATOR_NAMES.get(name, name)
-    words = getattr(function, "__name__", "operation").strip("_").split("_")
+    function_name = getattr(function, "__name__", "operation")
+    if function_name in _FUNCTION_NAMES:
+        return _FUNCTION_NAMES[function_name]
+    words = function_name.strip("_").split("_")
     return "".join(word[:1].upper() + word[1:] for word in words)
 
 

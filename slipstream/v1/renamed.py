@@ -111,7 +111,21 @@ def div(x: Any, y: Any, name: Any = None) -> Any:
     return math.floordiv(x, y) if x.dtype.is_integer else math.divide(x, y)
 
 
+def while_loop(cond: Any, body: Any, loop_vars: Any, *args: Any, **options: Any) -> Any:
+    """As in TensorFlow 2, but a single loop variable comes back by itself."""
+    found = top.while_loop(cond, body, loop_vars, *args, **options)
+    alone = isinstance(found, (list, tuple)) and len(found) == 1
+    return found[0] if alone else found
+
+
 TOP: dict[str, Any] = {
+    "while_loop": while_loop,
+    "py_func": top.numpy_function,
+    "mul": math.multiply,
+    "sub": math.subtract,
+    "neg": math.negative,
+    "pack": top.stack,
+    "unpack": top.unstack,
     **{f"reduce_{n}": _reduction(getattr(math, f"reduce_{n}"))
        for n in ("sum", "mean", "max", "min", "prod", "any", "all", "logsumexp")},
     "argmax": _arg(math.argmax),

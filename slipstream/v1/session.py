@@ -124,8 +124,8 @@ class Session:
                 "Python scalars, strings, lists, numpy ndarrays, or TensorHandles."
             )
         array = _fed_array(value, tensor)
-        if not tensor.spec.shape.is_compatible_with(array.shape):
-            wanted = str(tensor.spec.shape).replace("None", "?")
+        if not tensor.shape.is_compatible_with(array.shape):
+            wanted = str(tensor.shape).replace("None", "?")
             raise ValueError(
                 f"Cannot feed value of shape {array.shape} for Tensor {tensor.name!r}, which has "
                 f"shape {wanted!r}"
@@ -166,6 +166,11 @@ class Session:
                 variable = cell.variable()
                 name = variable.name.split(":")[0] if variable is not None else "unknown"
                 raise FailedPreconditionError(f"Attempting to use uninitialized value {name}")
+
+    def make_callable(self, fetches: Any, feed_list: Iterable[Any] | None = None) -> Any:
+        """A function of values for the tensors of `feed_list` that runs the fetches."""
+        keys = list(feed_list or ())
+        return lambda *values: self.run(fetches, dict(zip(keys, values, strict=True)))
 
     def is_initialized(self, variable: Variable) -> bool:
         return self._storage(variable.cell).array is not None
@@ -279,7 +284,8 @@ def _fetched(array: Any) -> Any:
 
 def unfed_placeholder(name: str, spec: Any) -> Exception:
     """The error of a placeholder that a fetch needs and nobody feeds."""
-    shape = str(list(spec.shape)).replace("None", "?").replace(" ", "")
+    sizes = "<unknown>" if spec.shape is None else str(list(spec.shape))
+    shape = sizes.replace("None", "?").replace(" ", "")
     return InvalidArgumentError(
         f"You must feed a value for placeholder tensor {name!r} with dtype {spec.dtype.name} and "
         f"shape {shape}"

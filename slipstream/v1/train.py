@@ -10,6 +10,17 @@ from slipstream.runtime.convert import TensorLike, convert
 from slipstream.v1.derivatives import gradients
 from slipstream.v1.graph import GraphKeys, Operation, get_default_graph, in_graph
 from slipstream.v1.initializers import Constant
+from slipstream.v1.rates import (
+    cosine_decay,
+    create_global_step,
+    exponential_decay,
+    get_global_step,
+    get_or_create_global_step,
+    inverse_time_decay,
+    natural_exp_decay,
+    piecewise_constant,
+    polynomial_decay,
+)
 from slipstream.v1.saver import Saver, latest_checkpoint
 from slipstream.v1.variables import Variable
 
@@ -319,5 +330,14 @@ __all__ = [
     "Optimizer",
     "RMSPropOptimizer",
     "Saver",
+    "cosine_decay",
+    "create_global_step",
+    "exponential_decay",
+    "get_global_step",
+    "get_or_create_global_step",
+    "inverse_time_decay",
     "latest_checkpoint",
+    "natural_exp_decay",
+    "piecewise_constant",
+    "polynomial_decay",
 ]

@@ -1,6 +1,7 @@
 """Callbacks, by what they do to a training."""
 
 import csv
+import re
 
 import numpy as np
 import pytest
@@ -135,3 +136,13 @@ def test_what_is_not_there_is_warned_of():
     stop = keras.callbacks.EarlyStopping("val_loss")
     with pytest.warns(UserWarning, match="val_loss"):
         regressor().fit(x, y, verbose=0, callbacks=[stop])
+
+
+def test_a_line_an_epoch_has_no_bar(capsys):
+    x, y = np.zeros((64, 2), np.float32), np.zeros((64, 1), np.float32)
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(2,), kernel_initializer="zeros")])
+    model.compile("sgd", "mse")
+    model.fit(x, y, verbose=2)
+    first, line = capsys.readouterr().out.splitlines()
+    assert first == "Epoch 1/1"
+    assert re.fullmatch(r"2/2 - \d+s - \d+(ms|us|s)/step - loss: 0.0000e\+00", line)

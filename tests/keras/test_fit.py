@@ -307,3 +307,77 @@ def test_the_summary():
     assert "dense" in shown
     assert "(None, 16)" in shown
     assert "Total params: 99 (396.00 B)" in shown
+
+
+class InPairs(keras.Model):
+    """A train step as tutorials write it: what comes is (x, y)."""
+
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            predicted = self(x, training=True)
+            loss = self.compute_loss(x=x, y=y, y_pred=predicted)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        for metric in self.metrics:
+            if metric.name == "loss":
+                metric.update_state(loss)
+            else:
+                metric.update_state(y, predicted)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+class AsInKeras2(InPairs):
+    def train_step(self, data):
+        x, y = data
+        with tf.GradientTape() as tape:
+            predicted = self(x, training=True)
+            loss = self.compiled_loss(y, predicted, regularization_losses=self.losses)
+        variables = self.trainable_variables
+        self.optimizer.apply_gradients(zip(tape.gradient(loss, variables), variables, strict=True))
+        self.compiled_metrics.update_state(y, predicted)
+        return {metric.name: metric.result() for metric in self.metrics}
+
+
+@pytest.mark.parametrize("kind", [InPairs, AsInKeras2])
+def test_a_step_is_given_what_there_is(kind):
+    random = np.random.default_rng(0)
+    x = random.normal(size=(40, 3)).astype(np.float32)
+    y = x.sum(1, keepdims=True)
+    given = keras.Input((3,))
+    model = kind(given, keras.layers.Dense(1, kernel_regularizer="l2")(given))
+    model.compile(keras.optimizers.SGD(0.1), "mse", metrics=["mae"])
+    history = model.fit(x, y, epochs=5, verbose=0).history
+    assert history["loss"][-1] < history["loss"][0]
+    assert set(history) == {"loss", "mae"}
+    model.fit(tf.data.Dataset.from_tensor_slices((x, y)).batch(8), verbose=0)
+    model.train_on_batch(x, y)
+
+
+def test_a_step_over_inputs_alone_is_given_them():
+    class Norm(keras.Model):
+        def train_step(self, data):
+            return {"mean": tf.reduce_mean(data)}
+
+    given = keras.Input((3,))
+    model = Norm(given, keras.layers.Dense(1)(given))
+    model.compile("sgd")
+    history = model.fit(np.full((8, 3), 2.0, np.float32), verbose=0).history
+    assert history["mean"] == [2.0]
+
+
+def test_old_names():
+    x, y = np.ones((8, 3), np.float32), np.ones((8, 1), np.float32)
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+    model.compile(keras.optimizers.legacy.SGD(lr=0.1), "mse")
+    pairs = [(x, y)] * 3
+    assert len(model.fit_generator(iter(pairs), 3, verbose=0).epoch) == 1
+    assert model.predict_generator(iter([(x, y)]), verbose=0).shape == (8, 1)
+    assert model.evaluate_generator(iter(pairs), verbose=0) >= 0
+
+
+def test_no_samples_is_said():
+    model = keras.Sequential([keras.layers.Dense(1, input_shape=(3,))])
+    model.compile("sgd", "mse")
+    with pytest.raises(ValueError, match="no samples"):
+        model.fit(np.zeros((0, 3)), np.zeros((0, 1)))

@@ -430,3 +430,13 @@ def test_configuration_round_trip(kind):
 def test_what_is_wrong(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+def test_decay_of_keras_2():
+    """rate / (1 + decay * steps done)"""
+    optimizer = optimizers.SGD(lr=0.5, decay=1.0)
+    variable = tf.Variable(0.0)
+    for done in range(3):
+        before = float(variable)
+        optimizer.apply_gradients([(tf.constant(1.0), variable)])
+        assert before - float(variable) == pytest.approx(0.5 / (1 + done))

@@ -13,8 +13,8 @@ INTERVAL = 0.1  # seconds between two drawings
 class ProgressBar:
     """Draws `12/938 ━━━━━━━━━━━━━━━━━━━━ 3s 2ms/step - loss: 0.5`.
 
-    In a terminal the line is drawn over as batches go by; elsewhere, and for verbose=2, once at the
-    end.
+    In a terminal the line is drawn over as batches go by; elsewhere once at the end. For verbose=2
+    the line has no bar: `938/938 - 3s - 2ms/step - loss: 0.5`.
     """
 
     def __init__(self, target: int | None, verbose: int = 1, stream: Any = None) -> None:
@@ -53,13 +53,16 @@ class ProgressBar:
         spent = now - self._begun
         each = spent / max(1, self._seen)
         total = self.target or (self._seen if done else None)
-        count = f"{self._seen}/{total if total is not None else 'Unknown'}"
+        width = len(str(total)) if total is not None else 0
+        count = f"{self._seen:>{width}}/{total if total is not None else 'Unknown'}"
         if done:
             timing = f"{spent:.0f}s {_duration(each)}/step"
         else:
             left = each * (total - self._seen) if total else spent
             timing = f"{_clock(left)} {_duration(each)}/step"
         facts = "".join(f" - {name}: {_shown(value)}" for name, value in _ordered(logs))
+        if self.verbose == 2:
+            return f"{count} - {timing.replace(' ', ' - ')}{facts}"
         return f"{count} {self._bar(total)} {timing}{facts}"
 
     def _bar(self, total: int | None) -> str:
@@ -89,7 +92,7 @@ def _shown(value: Any) -> str:
         number = float(value)
     except (TypeError, ValueError):
         return str(value)
-    return f"{number:.4f}" if abs(number) >= 1e-3 or number == 0 else f"{number:.4e}"
+    return f"{number:.4f}" if abs(number) > 1e-3 else f"{number:.4e}"
 
 
 def _duration(seconds: float) -> str:

@@ -35,6 +35,8 @@ class Arrays:
                 f"samples. Received lengths: {sorted(sizes)}"
             )
         self.samples = sizes.pop()
+        if not self.samples:
+            raise ValueError("The data has no samples: the first dimension of its arrays is 0.")
         self.batch_size = int(batch_size or 32)
         self._shuffle = shuffle
         self._random = np.random.Generator(np.random.Philox(key=GLOBAL.pipeline_key(None)))

@@ -158,6 +158,23 @@ class Trainer:
             self._compiled.update_metrics(y, y_pred, sample_weight)
         return self.get_metrics_result()
 
+    def compiled_loss(
+        self, y: Any, y_pred: Any, sample_weight: Any = None, regularization_losses: Any = None
+    ) -> Any:
+        """The compiled loss, with the penalties given, as train steps written for Keras 2 ask."""
+        compiled = self._require_compiled("compiled_loss")
+        compiled.resolve(y, y_pred, getattr(self, "output_names", []))
+        loss = compiled.loss(y, y_pred, sample_weight)
+        if regularization_losses:
+            loss = add_n([loss, *map(convert, regularization_losses)])
+        self._track(loss, y_pred)
+        return loss
+
+    @property
+    def compiled_metrics(self) -> CompiledMetrics:
+        """The compiled metrics as one, as train steps written for Keras 2 update them."""
+        return CompiledMetrics(self)
+
     def train_step(self, data: Any) -> dict[str, Any]:
         """One batch: forward, gradients, update. Override it for another way of training."""
         x, y, sample_weight = unpacked_data(data)
@@ -301,7 +318,7 @@ class Trainer:
             x, y, weight = batch
             if class_weight is not None:
                 weight = _weighted_by_class(y, weight, class_weight)
-            logs = step((x, y, weight))
+            logs = step(packed(x, y, weight))
             listed.on_train_batch_end(number, logs)
             if self.stop_training:
                 break
@@ -322,7 +339,7 @@ class Trainer:
         for numbers in source.numbers():
             for part in pace.parts(numbers):
                 listed.on_train_batch_begin(done)
-                logs = steps((x, y, weight), part)
+                logs = steps(packed(x, y, weight), part)
                 done += len(part)
                 listed.on_train_batch_end(done - 1, logs)
                 if self.stop_training:
@@ -366,7 +383,7 @@ class Trainer:
             step = self._step("test")
             for number, batch in enumerate(limited(source, steps, [])):
                 listed.on_test_batch_begin(number)
-                logs = step(batch)
+                logs = step(packed(*batch))
                 listed.on_test_batch_end(number, logs)
         found = _numbers(logs)
         listed.on_test_end(found)
@@ -382,7 +399,7 @@ class Trainer:
         for numbers in source.numbers():
             for part in pace.parts(numbers):
                 listed.on_test_batch_begin(done)
-                logs = steps(source.data, part)
+                logs = steps(packed(*source.data), part)
                 done += len(part)
                 listed.on_test_batch_end(done - 1, logs)
         return logs
@@ -405,7 +422,7 @@ class Trainer:
         step = self._step("predict")
         for number, batch in enumerate(limited(source, steps, [])):
             listed.on_predict_batch_begin(number)
-            parts.append(step(batch))
+            parts.append(step(packed(*batch)))
             listed.on_predict_batch_end(number, {"outputs": parts[-1]})
         listed.on_predict_end()
         if not parts:
@@ -413,6 +430,19 @@ class Trainer:
         return map_structure(
             lambda *pieces: np.concatenate([np.asarray(p) for p in pieces]), *parts
         )
+
+    def fit_generator(self, generator: Any, *args: Any, **options: Any) -> History:
+        """`fit` of a generator, by its name in old programs."""
+        names = ("steps_per_epoch", "epochs", "verbose", "callbacks", "validation_data")
+        return self.fit(generator, **dict(zip(names, args, strict=False)), **options)
+
+    def evaluate_generator(self, generator: Any, steps: int | None = None, **options: Any) -> Any:
+        """`evaluate` of a generator, by its name in old programs."""
+        return self.evaluate(generator, steps=steps, **options)
+
+    def predict_generator(self, generator: Any, steps: int | None = None, **options: Any) -> Any:
+        """`predict` of a generator, by its name in old programs."""
+        return self.predict(generator, steps=steps, **options)
 
     # one batch
 
@@ -426,19 +456,40 @@ class Trainer:
         if class_weight is not None:
             weight = _weighted_by_class(y, weight, class_weight)
         self._build_for([(x, y, weight)])
-        return _given_back(self._step("train")((x, y, weight)), return_dict)
+        return _given_back(self._step("train")(packed(x, y, weight)), return_dict)
 
     def test_on_batch(
         self, x: Any, y: Any = None, sample_weight: Any = None, return_dict: bool = False
     ) -> Any:
         """The loss and metrics so far, with this batch."""
         self._require_compiled("test_on_batch")
-        return _given_back(self._step("test")(unpacked((x, y, sample_weight))), return_dict)
+        batch = packed(*unpacked((x, y, sample_weight)))
+        return _given_back(self._step("test")(batch), return_dict)
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        outputs = self._step("predict")(unpacked((x,)))
+        outputs = self._step("predict")(packed(*unpacked((x,))))
         return map_structure(np.asarray, outputs)
+
+
+class CompiledMetrics:
+    """The compiled metrics of a model, updated together."""
+
+    def __init__(self, model: Trainer) -> None:
+        self._model = model
+
+    def update_state(self, y: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Show them a batch."""
+        self._model.compute_metrics(None, y, y_pred, sample_weight)
+
+
+def packed(x: Any, y: Any, sample_weight: Any) -> Any:
+    """What a step is given: x, (x, y) or (x, y, sample_weight), as much as there is."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, (tuple, list)) else x
 
 
 def unpacked_data(data: Any) -> tuple[Any, Any, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from slipstream.keras.optimizers import schedules
+from slipstream.keras.optimizers import legacy, schedules
 from slipstream.keras.optimizers.adafactor import Adafactor
 from slipstream.keras.optimizers.adam import Adam, AdamW, LazyAdam
 from slipstream.keras.optimizers.adaptive import Adadelta, Adagrad, Ftrl, RMSprop
@@ -66,6 +66,7 @@ __all__ = [
     "RMSprop",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

@@ -12,7 +12,11 @@ from slipstream.ir.dtypes import float32
 from slipstream.keras import initializers
 from slipstream.keras.context import name_scope
 from slipstream.keras.naming import auto_name
-from slipstream.keras.optimizers.schedules import LearningRateSchedule, deserialize
+from slipstream.keras.optimizers.schedules import (
+    InverseTimeDecay,
+    LearningRateSchedule,
+    deserialize,
+)
 from slipstream.keras.registry import serialize_keras_object
 from slipstream.keras.variables import KerasVariable
 from slipstream.ops.arithmetic import clip_by_value
@@ -53,6 +57,9 @@ class Optimizer:
         **options: Any,
     ) -> None:
         learning_rate = options.pop("lr", learning_rate)
+        decay = options.pop("decay", None)  # of Keras 2: rate / (1 + decay * steps done)
+        if decay:
+            learning_rate = InverseTimeDecay(learning_rate, decay_steps=1, decay_rate=decay)
         if options:
             raise ValueError(f"Argument(s) not recognized: {options}")
         self.name = name or auto_name(type(self).__name__)
