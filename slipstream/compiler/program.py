@@ -54,7 +54,15 @@ class Frame:
     def put(self, slot: int, array: Array) -> None:
         """Let a slot be an array, which is kept alive."""
         self.arrays[slot] = array
-        self.table[slot] = array.ctypes.data
+        self.table[slot] = address_of(array)
+
+
+def address_of(array: Array) -> int:
+    """Where an array's elements begin. `array.ctypes` takes microseconds, the buffer a fraction."""
+    try:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))
+    except (TypeError, ValueError):  # read-only, without elements, or of a type without buffers
+        return int(array.ctypes.data)
 
 
 def aligned(size: int) -> Array:
@@ -76,6 +84,7 @@ class Program:
         self.checked_loops = {n: _Call(n, self) for n in loops}
         self.inputs = [self._slot(v) for v in planned.graph.inputs]
         self.outputs = [self._slot(v) for v in planned.graph.outputs]
+        self.hold(len(self.inputs))
         self.constants = [(s, v) for v, s in self.slots.items() if isinstance(v, Constant)]
         self.frames: list[Frame] = []
 
@@ -132,13 +141,16 @@ class Program:
             return Region(self._slot(value))
         return Region("arena", offset, offset + value.type.bytes)
 
+    def hold(self, first: int) -> None:
+        """The arrays of input `first` and those after it are kept until others come."""
+        self.passing = {*self.inputs[:first], *(slot for slot, _ in self.fresh)}
+
     # running
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         frame = self._filled(arrays)
-        with np.errstate(all="ignore"):
-            for run in self.runs:
-                run(frame)
+        for run in self.runs:
+            run(frame)
         results = self._results(frame, arrays)
         self.release(frame)
         return results
@@ -176,7 +188,8 @@ class Program:
         """A frame with the inputs, and memory for the outputs."""
         frame = self.frame()
         for slot, array in zip(self.inputs, arrays, strict=True):
-            frame.put(slot, _ready(array))
+            if frame.arrays[slot] is not array:
+                frame.put(slot, _ready(array))
         for slot, type in self.fresh:
             frame.put(slot, np.empty(type.shape, type.dtype.numpy))
         return frame
@@ -230,7 +243,7 @@ class Program:
 
     def release(self, frame: Frame) -> None:
         """Forget the caller's arrays, and keep the frame for the next call."""
-        for slot in (*self.inputs, *(slot for slot, _ in self.fresh)):
+        for slot in self.passing:
             frame.arrays[slot] = None
         self.frames.append(frame)
 

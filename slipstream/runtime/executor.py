@@ -18,6 +18,9 @@ from slipstream.runtime.reference import ReferenceExecutor
 class Loaded(Protocol):
     """A program, ready to run."""
 
+    def hold(self, first: int) -> None:
+        """From input `first` on, what is given stays alive and where it is: variables."""
+
     def __call__(self, arrays: Sequence[Array]) -> Sequence[Array]:
         """The outputs, for one array an input."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,7 +18,13 @@ from slipstream.runtime.convert import convert
 from slipstream.runtime.dispatch import shortened
 from slipstream.runtime.program import Program, is_eager
 from slipstream.runtime.shape import TensorShape
-from slipstream.runtime.structure import flatten, flatten_up_to, is_nested, map_structure, pack
+from slipstream.runtime.structure import (
+    flatten,
+    flatten_up_to,
+    map_structure,
+    pack,
+    sorted_keys,
+)
 from slipstream.runtime.tensor import EagerTensor, Tensor
 from slipstream.runtime.tracer import Tracer
 from slipstream.runtime.variable import Variable
@@ -104,6 +110,8 @@ class ConcreteFunction:
 
     def _packed(self, tensors: Iterable[Any]) -> Any:
         results = iter(tensors)
+        if self.structured_outputs is _RESULT:
+            return next(results)
         return map_structure(
             lambda leaf: next(results) if leaf is _RESULT else leaf, self._structure
         )
@@ -175,10 +183,9 @@ class Function:
         if RUN_EAGERLY[0] or not is_eager():
             return self.python_function(*args, **kwargs)
         args, kwargs = self._prepared(args, kwargs)
-        leaves = flatten((args, kwargs))
-        tensors = [convert(leaf) for leaf in leaves if _is_tensor_like(leaf)]
         try:
-            return self._concrete(args, kwargs, leaves, tensors).run(tensors)
+            concrete, tensors = self._concrete(args, kwargs)
+            return concrete.run(tensors)
         except Exception as error:
             raise shortened(error) from error.__cause__
 
@@ -191,9 +198,7 @@ class Function:
         if any(_has_open_sizes(leaf) for leaf in flatten((args, kwargs))):
             return OpenFunction(self, args, kwargs)
         args, kwargs = map_structure(_stand_in, (args, kwargs))
-        leaves = flatten((args, kwargs))
-        tensors = [convert(leaf) for leaf in leaves if _is_tensor_like(leaf)]
-        return self._concrete(args, kwargs, leaves, tensors)
+        return self._concrete(args, kwargs)[0]
 
     def experimental_get_tracing_count(self) -> int:
         """How many signatures have been traced."""
@@ -228,13 +233,14 @@ class Function:
             raise TypeError(_unfit(self.function_name, spec, tensor.type))
         return tensor
 
-    def _concrete(
-        self, args: Any, kwargs: Any, leaves: list[Any], tensors: list[Any]
-    ) -> ConcreteFunction:
-        key = _signature(args, kwargs, leaves, tensors)
-        if key not in self._programs:
-            self._programs[key] = self._trace(args, kwargs, tensors)
-        return self._programs[key]
+    def _concrete(self, args: Any, kwargs: Any) -> tuple[ConcreteFunction, list[Any]]:
+        """The traced function for these arguments, and the tensors among them."""
+        tensors: list[Any] = []
+        key = _signature(args, tensors), _signature(kwargs, tensors)
+        known = self._programs.get(key)
+        if known is None:
+            known = self._programs[key] = self._trace(args, kwargs, tensors)
+        return known, tensors
 
     def _trace(self, args: Any, kwargs: Any, tensors: list[Any]) -> ConcreteFunction:
         tracer = Tracer(self.function_name)
@@ -312,18 +318,19 @@ def _unfit(function: str, spec: TensorSpec, type: TensorType) -> str:
     )
 
 
-def _signature(args: Any, kwargs: Any, leaves: list[Any], tensors: list[Any]) -> Any:
-    types = iter([t.type for t in tensors])
-    described = tuple(next(types) if _is_tensor_like(v) else _python_key(v) for v in leaves)
-    return _nesting(args), _nesting(kwargs), described
-
-
-def _nesting(structure: Any) -> Any:
-    if isinstance(structure, dict):
-        return tuple((key, _nesting(structure[key])) for key in sorted(structure, key=str))
-    if is_nested(structure):
-        return (type(structure).__name__, *(_nesting(item) for item in structure))
-    return None
+def _signature(item: Any, tensors: list[Any]) -> Any:
+    """What tells an argument from others: types of tensors, values of all else, how they are
+    nested. The tensors are added to `tensors`, in the order of `flatten`.
+    """
+    if isinstance(item, (list, tuple)) and not hasattr(item, "as_list"):
+        return (type(item).__name__, *[_signature(part, tensors) for part in item])
+    if isinstance(item, Mapping):
+        return tuple((key, _signature(item[key], tensors)) for key in sorted_keys(item))
+    if not _is_tensor_like(item):
+        return _python_key(item)
+    tensor = convert(item)
+    tensors.append(tensor)
+    return tensor.type
 
 
 def _python_key(value: Any) -> Any:

@@ -42,6 +42,8 @@ class Program:
         drawn = builder.graph(outputs)
         self.graph = Graph(tuple(inputs), drawn.nodes, drawn.outputs, builder.name)
         self.results = len(results)
+        self._arguments = arguments
+        self._overwritten = frozenset(self.written)
         self._loaded: Any = None
         self._halves: dict[tuple[bool, ...], Halves] = {}
 
@@ -81,16 +83,22 @@ class Program:
         """The executor in force, and its program."""
         chosen = executor()
         if self._loaded is None or self._loaded[0] is not chosen:
-            self._loaded = chosen, chosen.load(self.graph, self.in_place)
+            loaded = chosen.load(self.graph, self.in_place)
+            loaded.hold(self._arguments)
+            self._loaded = chosen, loaded
         return self._loaded  # type: ignore[no-any-return]
 
     def _bound(
         self, arguments: Sequence[Array], storage: Callable[[Cell], Cell], in_place: bool
     ) -> list[Array]:
         captured = [operand.array for operand in self.captured]  # type: ignore[attr-defined]
-        written = set(self.written) if in_place else set()
-        cells = [storage(c).exclusive() if c in written else storage(c).array for c in self.cells]
-        return [*arguments, *captured, *cells]
+        cells = [storage(cell) for cell in self.cells]
+        if in_place and self.written:
+            own = zip(self.cells, cells, strict=True)
+            held = [c.exclusive() if cell in self._overwritten else c.array for cell, c in own]
+        else:
+            held = [c.array for c in cells]
+        return [*arguments, *captured, *held]
 
     def __call__(self, arguments: Sequence[EagerTensor]) -> list[Any]:
         """Run on eager tensors, so that tapes see it as one operation."""

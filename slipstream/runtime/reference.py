@@ -66,6 +66,9 @@ class _Program:
         self.inputs, self.steps, self.outputs, self.in_place = inputs, steps, outputs, in_place
         self.initial = slots.initial
 
+    def hold(self, first: int) -> None:
+        """Nothing to do: it looks at every array each time."""
+
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
         held = list(self.initial)
         for slot, array in zip(self.inputs, arrays, strict=True):

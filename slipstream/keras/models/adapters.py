@@ -19,6 +19,7 @@ from slipstream.runtime.structure import flatten, map_structure
 from slipstream.runtime.tensor import EagerTensor
 
 Batch = tuple[Any, Any, Any]
+BATCH_SIZE = 32  # where none is given
 
 
 class Arrays:
@@ -37,9 +38,10 @@ class Arrays:
         self.samples = sizes.pop()
         if not self.samples:
             raise ValueError("The data has no samples: the first dimension of its arrays is 0.")
-        self.batch_size = int(batch_size or 32)
-        self._shuffle = shuffle
-        self._random = np.random.Generator(np.random.Philox(key=GLOBAL.pipeline_key(None)))
+        self.batch_size = int(batch_size or BATCH_SIZE)
+        self._random: np.random.Generator | None = None
+        if shuffle:
+            self._random = np.random.Generator(np.random.Philox(key=GLOBAL.pipeline_key(None)))
 
     @property
     def batches(self) -> int:
@@ -57,14 +59,18 @@ class Arrays:
 
     def numbers(self) -> list[Array]:
         """The samples of an epoch's batches: [batches, batch size], and the rest [1, fewer]."""
-        order = self._random.permutation(self.samples) if self._shuffle else None
+        order = self._order()
         every = np.arange(self.samples) if order is None else order
         whole = self.samples - self.samples % self.batch_size
         parts = [every[:whole].reshape(-1, self.batch_size), every[None, whole:]]
         return [part for part in parts if part.size]
 
+    def _order(self) -> Array | None:
+        """The samples in this epoch's order; None for the one they are in."""
+        return None if self._random is None else self._random.permutation(self.samples)
+
     def __iter__(self) -> Iterator[Batch]:
-        order = self._random.permutation(self.samples) if self._shuffle else None
+        order = self._order()
         for start in range(0, self.samples, self.batch_size):
             stop = min(start + self.batch_size, self.samples)
             chosen = slice(start, stop) if order is None else order[start:stop]
@@ -91,6 +97,15 @@ def _array(leaf: Any) -> Any:
     if array.ndim == 0:
         raise ValueError("Input arrays must have a first dimension for the samples: got a scalar")
     return array.astype(np.float32) if array.dtype == np.float64 else array
+
+
+def in_one_batch(x: Any, batch_size: int | None) -> list[Batch] | None:
+    """The batch of one array of numbers, if it is no more than one."""
+    if not isinstance(x, np.ndarray) or x.ndim == 0 or x.dtype.kind not in "biufc":
+        return None
+    if not 0 < len(x) <= (batch_size or BATCH_SIZE):
+        return None
+    return [(EagerTensor(np.ascontiguousarray(_array(x))), None, None)]
 
 
 def _taken(part: Any, chosen: Any) -> Any:

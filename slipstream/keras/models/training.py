@@ -14,7 +14,14 @@ import numpy as np
 from slipstream.keras import optimizers
 from slipstream.keras.callbacks import CallbackList, History
 from slipstream.keras.metrics import Mean
-from slipstream.keras.models.adapters import Arrays, limited, source_of, split_off, unpacked
+from slipstream.keras.models.adapters import (
+    Arrays,
+    in_one_batch,
+    limited,
+    source_of,
+    split_off,
+    unpacked,
+)
 from slipstream.keras.models.compiled import CompiledTraining
 from slipstream.keras.models.epochs import Pace, Steps, is_steady
 from slipstream.keras.registry import deserialize_keras_object, serialize_keras_object
@@ -24,6 +31,7 @@ from slipstream.runtime.convert import convert
 from slipstream.runtime.function import Function
 from slipstream.runtime.structure import flatten, map_structure
 from slipstream.runtime.tape import GradientTape
+from slipstream.runtime.tensor import EagerTensor
 
 
 class Trainer:
@@ -413,23 +421,23 @@ class Trainer:
         callbacks: Any = None,
     ) -> Any:
         """The outputs for inputs, as NumPy arrays."""
+        step = self._step("predict")
+        if not callbacks and not verbose:  # nobody watches
+            batches = None if steps else in_one_batch(x, batch_size)
+            batches = batches or limited(source_of(x, None, None, batch_size), steps, [])
+            return _joined([step(batch) for batch in batches])
         source = source_of(x, None, None, batch_size)
         listed = CallbackList(
             callbacks, self, steps=steps or source.batches, verbose=verbose, history=False
         )
         listed.on_predict_begin()
         parts: list[Any] = []
-        step = self._step("predict")
         for number, batch in enumerate(limited(source, steps, [])):
             listed.on_predict_batch_begin(number)
             parts.append(step(packed(*batch)))
             listed.on_predict_batch_end(number, {"outputs": parts[-1]})
         listed.on_predict_end()
-        if not parts:
-            raise ValueError("The data has no batches.")
-        return map_structure(
-            lambda *pieces: np.concatenate([np.asarray(p) for p in pieces]), *parts
-        )
+        return _joined(parts)
 
     def fit_generator(self, generator: Any, *args: Any, **options: Any) -> History:
         """`fit` of a generator, by its name in old programs."""
@@ -468,8 +476,16 @@ class Trainer:
 
     def predict_on_batch(self, x: Any) -> Any:
         """The outputs for one batch, as NumPy arrays."""
-        outputs = self._step("predict")(packed(*unpacked((x,))))
-        return map_structure(np.asarray, outputs)
+        return _joined([self._step("predict")(packed(*unpacked((x,))))])
+
+
+def _joined(parts: list[Any]) -> Any:
+    """The outputs of all batches as arrays, one after the other."""
+    if not parts:
+        raise ValueError("The data has no batches.")
+    if len(parts) == 1 and isinstance(parts[0], EagerTensor):
+        return parts[0].array.copy()
+    return map_structure(lambda *pieces: np.concatenate([np.asarray(p) for p in pieces]), *parts)
 
 
 class CompiledMetrics:
