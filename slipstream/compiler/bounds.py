@@ -29,9 +29,10 @@ class Place(NamedTuple):
         return self.step.group.nodes[0]
 
     @property
-    def is_last(self) -> bool:
-        """Whether the step is done with it."""
-        return self.call is self.step.calls[-1]
+    def makes(self) -> list[Value]:
+        """The values that a kernel writes all or a part of, but for mere scratch memory."""
+        found = [self.call[1][number] for number in sorted(written_buffers(self.call[0]))]
+        return [value for value in found if value in self.step.written]
 
     def __str__(self) -> str:
         kind, text = kind_of(self.call[0], self.step.group), text_of(self.call, self.step)

@@ -19,7 +19,7 @@ from slipstream.compiler.bounds import HINT, Place, check_plan, fault, placed
 from slipstream.compiler.kernels import written_buffers
 from slipstream.compiler.memory import Memory, unwritten
 from slipstream.compiler.passes.lay import Call
-from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
+from slipstream.compiler.pipeline import Schedule, schedule
 from slipstream.compiler.program import Frame, Program, is_idle
 from slipstream.errors import InternalError, message
 from slipstream.ir.dtypes import from_numpy
@@ -70,6 +70,7 @@ class GuardedProgram(Program):
 
     def __init__(self, planned: Schedule, in_place: Sequence[tuple[int, int]]) -> None:
         self.parts: list[Place | Node] = []  # what the runs are
+        self.ready: dict[Value, int] = {}  # the number of the kernel after which a value is whole
         super().__init__(planned, in_place)
         self.values = {slot: value for value, slot in self.slots.items()}
         fresh = {slot for slot, _ in self.fresh}
@@ -84,6 +85,8 @@ class GuardedProgram(Program):
     def _pieces(self) -> list[Any]:
         """Every kernel as a segment of its own."""
         self.parts = list(placed(self.planned, self._is_kept))
+        places = [part for part in self.parts if isinstance(part, Place)]
+        self.ready = {value: place.number for place in places for value in place.makes}
         return [
             self._segment([part.call]) if isinstance(part, Place) else self._called(part)
             for part in self.parts
@@ -176,13 +179,9 @@ class GuardedProgram(Program):
                 raise self._fault(place, what, found.slot, "no change around it")
         if before is not None:
             self._expect_same(place, frame.memory, before)
-        for value in place.step.written if place.is_last else ():
-            if self._last_writer(value) is place.step:  # several put parts into some arrays
+        for value in place.makes:
+            if self.ready[value] == place.number:
                 self._expect_content(place, self._slot(value), frame)
-
-    def _last_writer(self, value: Value) -> KernelStep:
-        steps = (s for s in reversed(self.planned.steps) if isinstance(s, KernelStep))
-        return next(step for step in steps if value in step.written)
 
     def _expect_same(self, place: Place, memory: Memory, before: Array) -> None:
         written = written_buffers(place.call[0])
