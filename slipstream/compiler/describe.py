@@ -36,6 +36,8 @@ def kind_of(kernel: Kernel, group: Group) -> str:
         return "contraction"
     if isinstance(kernel, Bounds | TimeLoop):
         return "bounds" if isinstance(kernel, Bounds) else "loop"
+    if group.kind == "call":  # beside a loop
+        return "copy"
     return "product nest" if group.kind == "product" else group.kind
 
 
@@ -56,7 +58,7 @@ def _text(kernel: Kernel, group: Group) -> str:
         return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
     if group.kind == "product":
         return f"{node_text(first)}{_then(rest)}"
-    if isinstance(kernel, LoopNest) and group.kind == "nest":
+    if isinstance(kernel, LoopNest) and group.kind in ("nest", "call"):
         return nest_text(kernel)
     if group.kind == "copy":
         name = "rearrange" if first.operation is identity else first.operation.name
