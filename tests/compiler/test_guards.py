@@ -158,6 +158,13 @@ def test_the_kernels_of_a_loop_are_looked_at_one_by_one(monkeypatch):
     assert all(looked.count(("body", number)) == 5 for number in kernels)
 
 
+def test_texts_are_numpys_alone():
+    words = np.array(["one", "two"], object)
+    graph = trace(lambda x, y: apply("equal")(x, y), types_of([words, words]), "texts")
+    (found,) = guards.load(graph)([words, words[::-1]])
+    np.testing.assert_array_equal(found, [False, False])
+
+
 def test_what_numpy_makes_is_guarded():
     graph = trace(
         lambda x: apply("svd")(x + x, full=False)[0] * 2.0, types_of([numbers(4, 4)]), "s"
