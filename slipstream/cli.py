@@ -95,7 +95,8 @@ def _add_show(commands: Any) -> None:
 
 
 def _add_script(command: argparse.ArgumentParser) -> None:
-    command.add_argument("script", type=Path, help="a program in Python")
+    command.add_argument("-m", dest="is_module", action="store_true", help="SCRIPT is a module")
+    command.add_argument("script", help="a program in Python")
     command.add_argument("arguments", nargs=argparse.REMAINDER, help="what the program is given")
 
 
@@ -103,7 +104,7 @@ def _profile(parsed: argparse.Namespace) -> int:
     """Runs the script measured; what was measured is printed even if the script fails."""
     _need_native("profile")
     with profiling() as profile:
-        status = run_script(parsed.script, parsed.arguments)
+        status = run_script(parsed.script, parsed.arguments, is_module=parsed.is_module)
     print_profile(profile, parsed.top, by_least=parsed.least)
     if parsed.save is not None:
         save_profile(profile, parsed.save)
@@ -114,7 +115,7 @@ def _show(parsed: argparse.Namespace) -> int:
     """Runs the script; its programs are written as they are compiled."""
     _need_native("show")
     with showing(parsed.out, only=parsed.only, code=parsed.code) as shown:
-        status = run_script(parsed.script, parsed.arguments)
+        status = run_script(parsed.script, parsed.arguments, is_module=parsed.is_module)
     print(*(shown.written or ["No program was compiled."]), sep="\n")
     return status
 
@@ -127,23 +128,38 @@ def _need_native(command: str) -> None:
         )
 
 
-def run_script(path: Path, arguments: Sequence[str]) -> int:
-    """Runs a Python file as Python would, as `__main__` with these arguments; its exit status."""
-    if not path.is_file():
-        raise NotFoundError(message("profile", "there is no such script", received={"path": path}))
+def run_script(script: str, arguments: Sequence[str], *, is_module: bool = False) -> int:
+    """Runs a file, or a module, as Python would: as `__main__` with these arguments.
+
+    Gives its exit status. Raises NotFoundError if there is no such file.
+    """
+    if not is_module and not Path(script).is_file():
+        happened, received = "there is no such script", {"script": script}
+        raise NotFoundError(message("profile", happened, received=received, hint="-m for a module"))
+    folder = Path.cwd() if is_module else Path(script).resolve().parent
     arguments_before, path_before = sys.argv, sys.path
-    sys.argv, sys.path = [str(path), *arguments], [str(path.resolve().parent), *sys.path]
+    sys.argv, sys.path = [script, *arguments], [str(folder), *sys.path]
     try:
-        runpy.run_path(str(path), run_name="__main__")
+        _run_as_main(script, is_module)
     except SystemExit as end:
         return _status(end)
+    except KeyboardInterrupt:  # what has run so far is worth seeing
+        print("\nslipstream: interrupted", file=sys.stderr)
+        return INTERRUPTED
     except Exception as error:
-        error.__traceback__ = _from(path, error)
+        error.__traceback__ = _from_script(error)
         traceback.print_exception(error)
         return SCRIPT_ERROR
     finally:
         sys.argv, sys.path = arguments_before, path_before
     return 0
+
+
+def _run_as_main(script: str, is_module: bool) -> None:
+    if is_module:
+        runpy.run_module(script, run_name="__main__", alter_sys=True)
+    else:
+        runpy.run_path(script, run_name="__main__")
 
 
 def _status(end: SystemExit) -> int:
@@ -154,10 +170,11 @@ def _status(end: SystemExit) -> int:
     return SCRIPT_ERROR
 
 
-def _from(path: Path, error: BaseException) -> TracebackType | None:
-    """The traceback from the script on, without what ran it."""
+def _from_script(error: BaseException) -> TracebackType | None:
+    """The traceback of an error without what ran the script."""
     trace = error.__traceback__
-    while trace is not None and trace.tb_frame.f_code.co_filename != str(path):
+    ours = (__file__, runpy.__file__, "<frozen runpy>")
+    while trace is not None and trace.tb_frame.f_code.co_filename in ours:
         trace = trace.tb_next
     return trace or error.__traceback__
 

@@ -77,9 +77,31 @@ def test_how_a_script_ends(end, status, said, tmp_path, capsys):
     assert (captured.out, captured.err) == ("No compiled program has run.\n", said)
 
 
+def test_a_script_that_is_interrupted_is_measured_up_to_there(tmp_path, capsys):
+    path = tmp_path / "long.py"
+    path.write_text(
+        "import slipstream as tf\ntf.function(tf.tanh)(tf.ones(3))\nraise KeyboardInterrupt"
+    )
+    assert main(["profile", str(path)]) == 130
+    captured = capsys.readouterr()
+    assert "1 runs of" in captured.out and "interrupted" in captured.err
+
+
+def test_a_module_runs_as_python_runs_it(tmp_path, monkeypatch, capsys):
+    (tmp_path / "inside").mkdir()
+    (tmp_path / "inside" / "__init__.py").write_text("")
+    program = "import sys\nassert __name__ == '__main__'\nprint(sys.argv[1:])\nraise KeyError(8)"
+    (tmp_path / "inside" / "program.py").write_text(program)
+    monkeypatch.chdir(tmp_path)
+    assert main(["profile", "-m", "inside.program", "--steps", "3"]) == 1
+    captured = capsys.readouterr()
+    assert captured.out == "['--steps', '3']\nNo compiled program has run.\n"
+    assert "KeyError: 8" in captured.err and "runpy" not in captured.err
+
+
 def test_a_script_that_is_not_there(capsys):
     assert main(["profile", "none.py"]) == 2
-    assert "[profile] there is no such script; received path=none.py" in capsys.readouterr().err
+    assert "[profile] there is no such script; received script=none.py" in capsys.readouterr().err
 
 
 def test_there_is_nothing_to_measure_in_the_reference(script, monkeypatch, capsys):

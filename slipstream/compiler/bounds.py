@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from slipstream.compiler.accesses import Walk, walks
 from slipstream.compiler.describe import kind_of, text_of
-from slipstream.compiler.kernels import written_buffers
+from slipstream.compiler.kernels import TimeLoop, written_buffers
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.pipeline import CallStep, KernelStep, Schedule
 from slipstream.errors import InternalError, message
@@ -29,9 +29,10 @@ class Place(NamedTuple):
         return self.step.group.nodes[0]
 
     @property
-    def is_last(self) -> bool:
-        """Whether the step is done with it."""
-        return self.call is self.step.calls[-1]
+    def makes(self) -> list[Value]:
+        """The values that a kernel writes all or a part of, but for mere scratch memory."""
+        found = [self.call[1][number] for number in sorted(written_buffers(self.call[0]))]
+        return [value for value in found if value in self.step.written]
 
     def __str__(self) -> str:
         kind, text = kind_of(self.call[0], self.step.group), text_of(self.call, self.step)
@@ -49,8 +50,10 @@ def fault(planned: Schedule, place: Place, what: str, value: Value, expected: st
 
 
 def check_bounds(planned: Schedule, place: Place) -> None:
-    """Raises InternalError if an access of a kernel leaves its buffer."""
+    """Raises InternalError if an access of a kernel leaves its buffer, in any turn of a loop."""
     kernel, values = place.call
+    if isinstance(kernel, TimeLoop):
+        return _check_turns(planned, place, kernel)
     for walk in walks(kernel):
         value = values[walk.buffer]
         first, last = walk.reach
@@ -59,6 +62,35 @@ def check_bounds(planned: Schedule, place: Place) -> None:
         what = f"{_verb(walk)} elements {first} to {last} of {walk.item} bytes"
         expected = f"0 to {value.type.size - 1} of {value.type.dtype.size} bytes"
         raise fault(planned, place, what, value, expected)
+    return None
+
+
+def _check_turns(planned: Schedule, place: Place, loop: TimeLoop) -> None:
+    """The accesses of a loop's kernels, at the addresses that its table holds in each turn."""
+    values = place.call[1]
+    touched = [(n, entries[w.buffer], w) for n, (kernel, entries) in enumerate(loop.calls)
+               for w in walks(kernel)]  # fmt: skip
+    for turn, table in enumerate(tables(loop)):
+        for number, entry, walk in touched:
+            buffer, offset = table[entry]
+            first, last = walk.reach
+            begin, end = offset + first * walk.item, offset + (last + 1) * walk.item
+            if begin < 0 or end > values[buffer].type.bytes:
+                what = f"in turn {turn}, step {number}, {_verb(walk)} bytes {begin} to {end - 1}"
+                expected = f"0 to {values[buffer].type.bytes - 1}"
+                raise fault(planned, place, what, values[buffer], expected)
+
+
+def tables(loop: TimeLoop) -> Iterator[list[tuple[int, int]]]:
+    """What the table of a loop holds in each turn: buffers, and bytes from their beginnings."""
+    table = [(entry.buffer, entry.offset) for entry in loop.entries]
+    for _ in range(loop.length):
+        yield table
+        table = [*table]
+        for one, other in loop.follows:
+            table[one] = table[other]
+        steps = (entry.step for entry in loop.entries)
+        table = [(buffer, n + step) for (buffer, n), step in zip(table, steps, strict=True)]
 
 
 def _verb(walk: Walk) -> str:

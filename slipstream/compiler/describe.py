@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from dataclasses import fields
 
 from slipstream.compiler.accesses import walks
 from slipstream.compiler.kernels import (
@@ -35,6 +36,8 @@ def kind_of(kernel: Kernel, group: Group) -> str:
         return "contraction"
     if isinstance(kernel, Bounds | TimeLoop):
         return "bounds" if isinstance(kernel, Bounds) else "loop"
+    if group.kind == "call":  # beside a loop
+        return "copy"
     return "product nest" if group.kind == "product" else group.kind
 
 
@@ -55,7 +58,7 @@ def _text(kernel: Kernel, group: Group) -> str:
         return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
     if group.kind == "product":
         return f"{node_text(first)}{_then(rest)}"
-    if isinstance(kernel, LoopNest) and group.kind == "nest":
+    if isinstance(kernel, LoopNest) and group.kind in ("nest", "call"):
         return nest_text(kernel)
     if group.kind == "copy":
         name = "rearrange" if first.operation is identity else first.operation.name
@@ -99,14 +102,45 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join([*shown, f"{rest} more"] if rest else shown)
 
 
+# --- kernels in loops, of which only the record is known ---
+
+
+def bare_kind(kernel: Kernel) -> str:
+    """The kind of a kernel by its record."""
+    kinds = {Contraction: "contraction", LoopNest: "nest", TimeLoop: "loop"}
+    return kinds.get(type(kernel), type(kernel).__name__.lower())
+
+
+def bare_text(kernel: Kernel) -> str:
+    """What a kernel does by its record: sizes of loops, those summed over in brackets."""
+    if isinstance(kernel, LoopNest):
+        return nest_text(kernel)
+    if isinstance(kernel, Contraction):
+        kept = [str(loop.size) for loop in kernel.walked if loop.size > 1]
+        summed = [f"[{loop.size}]" for loop in kernel.inner]
+        then = _listed(i.operation.name for i in kernel.body if isinstance(i, Apply))
+        return f"{'x'.join([*kept, *summed])}: product{f'; then {then}' if then else ''}"
+    return record_sizes(kernel)
+
+
+def record_sizes(kernel: Kernel) -> str:
+    """The numbers of a record that has no loops."""
+    named = ((f.name, getattr(kernel, f.name)) for f in fields(kernel))
+    return ", ".join(f"{name} {value}" for name, value in named if isinstance(value, int | str))
+
+
 # --- work ---
+
+
+def products(kernel: Contraction) -> int:
+    """Two operations for each product."""
+    return 2 * math.prod(loop.size for loop in (*kernel.walked, *kernel.inner))
 
 
 def flops(kernel: Kernel, group: Group) -> int | None:
     """The multiplications and additions of a contraction, two a product; None for all others."""
     if isinstance(kernel, Contraction):
-        loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
-        return 2 * math.prod(loop.size for loop in loops)
+        return products(kernel)
     if isinstance(kernel, LoopNest) and group.kind == "product":
         return 2 * math.prod(kernel.shape)
     if isinstance(kernel, TimeLoop):

@@ -4,28 +4,27 @@ Before a program runs, every access of every kernel is checked to stay within it
 buffer to hold what a kernel expects there (`bounds`). Then the kernels run one by one on arrays of
 their own, copies of the inputs too, each between guard zones, and filled with a pattern before it
 is written (`memory`). After each kernel the zones must be as they were, and what was written hold
-no pattern. In small programs nothing else may have changed, either.
+no pattern. In small programs nothing else may have changed, either. A loop over time is one kernel;
+before it its steps run so, each kernel of the body alone, and their results are dropped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from slipstream.compiler.bounds import HINT, Place, check_plan, fault, placed
-from slipstream.compiler.kernels import written_buffers
+from slipstream.compiler.kernels import TimeLoop, written_buffers
 from slipstream.compiler.memory import Memory, unwritten
 from slipstream.compiler.passes.lay import Call
-from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
+from slipstream.compiler.pipeline import Schedule, schedule
 from slipstream.compiler.program import Frame, Program, is_idle
 from slipstream.errors import InternalError, message
 from slipstream.ir.dtypes import from_numpy
-from slipstream.ir.graph import Array, Graph, Node, Params, Value
+from slipstream.ir.graph import Array, Graph, Node, Value
 from slipstream.ir.types import TensorType
-from slipstream.primitives.loops import scan
 
 SMALL = 4 << 20  # bytes of a program of which everything is compared after each kernel
 Run = Callable[[Frame], None]
@@ -37,7 +36,7 @@ def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> GuardedPro
     This and its runs raise InternalError where a kernel does what it should not; the message names
     the kernel, the buffer, the operation and the line of the user's program.
     """
-    planned = schedule(graph, in_place, loops=False)
+    planned = schedule(graph, in_place)
     check_plan(planned)
     return GuardedProgram(planned, in_place)
 
@@ -58,8 +57,10 @@ class GuardedFrame(Frame):
             self.memory.poison(slot)
 
     def guard(self, slot: int) -> None:
-        """Move what NumPy has put in a slot between guard zones."""
+        """Move what NumPy has put in a slot between guard zones; no kernel touches texts."""
         array = self.arrays[slot]
+        if array.dtype.hasobject:
+            return
         self.made[slot] = Memory({slot: _type_of(array)})
         np.copyto(self.made[slot].arrays[slot], array)
         self.put(slot, self.made[slot].arrays[slot])
@@ -70,6 +71,7 @@ class GuardedProgram(Program):
 
     def __init__(self, planned: Schedule, in_place: Sequence[tuple[int, int]]) -> None:
         self.parts: list[Place | Node] = []  # what the runs are
+        self.ready: dict[Value, int] = {}  # the number of the kernel after which a value is whole
         super().__init__(planned, in_place)
         self.values = {slot: value for value, slot in self.slots.items()}
         fresh = {slot for slot, _ in self.fresh}
@@ -84,6 +86,8 @@ class GuardedProgram(Program):
     def _pieces(self) -> list[Any]:
         """Every kernel as a segment of its own."""
         self.parts = list(placed(self.planned, self._is_kept))
+        places = [part for part in self.parts if isinstance(part, Place)]
+        self.ready = {value: place.number for place in places for value in place.makes}
         return [
             self._segment([part.call]) if isinstance(part, Place) else self._called(part)
             for part in self.parts
@@ -93,18 +97,16 @@ class GuardedProgram(Program):
         return not is_idle(call[0], self._slots(call))
 
     def _made_runs(self) -> list[Run]:
-        return [
-            _Watched(run, part, self) if isinstance(part, Place) else _Made(run, part, self)
-            for run, part in zip(super()._made_runs(), self.parts, strict=True)
-        ]
+        pairs = zip(super()._made_runs(), self.parts, strict=True)
+        return [self._checked(run, part) for run, part in pairs]
 
-    def _called(self, node: Node) -> Run:
-        """A scan whose body is all kernels steps in debug mode, too."""
-        if node.operation is scan:
-            body = load(node.params["body"])
-            if all(isinstance(part, Place) for part in body.parts):
-                node = replace(node, operation=_Stepped(body))
-        return super()._called(node)
+    def _checked(self, run: Run, part: Place | Node) -> Run:
+        if isinstance(part, Node):
+            return _Made(run, part, self)
+        watched = _Watched(run, part, self)
+        if not isinstance(part.call[0], TimeLoop):
+            return watched
+        return _Stepped(watched, part.node, super()._called(part.node))
 
     # running
 
@@ -130,10 +132,13 @@ class GuardedProgram(Program):
         """A frame with copies of the inputs and the constants."""
         given = {slot: np.asarray(a) for slot, a in zip(self.inputs, arrays, strict=True)}
         given |= {slot: value.array.reshape(value.type.shape) for slot, value in self.constants}
+        texts = {slot: given.pop(slot) for slot in [*given] if given[slot].dtype.hasobject}
         types = {slot: _type_of(array) for slot, array in given.items()} | self.own
         frame = GuardedFrame({s: types.get(s, _NOTHING) for s in self.slots.values()}, [*self.own])
         for slot, array in given.items():
             np.copyto(frame.arrays[slot], array)
+        for slot, array in texts.items():
+            frame.put(slot, array.copy())
         self._let_fail(frame)
         return frame
 
@@ -176,13 +181,9 @@ class GuardedProgram(Program):
                 raise self._fault(place, what, found.slot, "no change around it")
         if before is not None:
             self._expect_same(place, frame.memory, before)
-        for value in place.step.written if place.is_last else ():
-            if self._last_writer(value) is place.step:  # several put parts into some arrays
+        for value in place.makes:
+            if self.ready[value] == place.number:
                 self._expect_content(place, self._slot(value), frame)
-
-    def _last_writer(self, value: Value) -> KernelStep:
-        steps = (s for s in reversed(self.planned.steps) if isinstance(s, KernelStep))
-        return next(step for step in steps if value in step.written)
 
     def _expect_same(self, place: Place, memory: Memory, before: Array) -> None:
         written = written_buffers(place.call[0])
@@ -229,30 +230,21 @@ class _Made:
             frame.guard(slot)
 
 
-@dataclass(frozen=True)
 class _Stepped:
-    """A scan whose steps are runs of a program that checks its memory."""
+    """A loop, before which its steps run as programs that check their memory; nobody keeps that."""
 
-    body: GuardedProgram
-    name: str = scan.name
-    effect: bool = False
+    def __init__(self, run: Run, node: Node, call: Any) -> None:
+        self.run, self.params, self.call = run, node.params, call
+        self.body = load(node.params["body"])
 
-    def infer(self, inputs: tuple[TensorType, ...], params: Params) -> tuple[TensorType, ...]:
-        """The types of the outputs."""
-        return scan.infer(inputs, params)
-
-    def compute(self, inputs: tuple[Array, ...], params: Params) -> tuple[Array, ...]:
-        """The last carry, and what the steps gave, stacked."""
-        length, carry, xs = params["length"], params["carry"], params["xs"]
-        state, moving, fixed = inputs[:carry], inputs[carry : carry + xs], inputs[carry + xs :]
-        kinds = params["body"].output_types[carry:]
-        stacked = [np.empty((length, *kind.shape), kind.dtype.numpy) for kind in kinds]
-        for step in reversed(range(length)) if params["reverse"] else range(length):
+    def __call__(self, frame: Frame) -> None:
+        length, carry, xs = (self.params[name] for name in ("length", "carry", "xs"))
+        given = self.call.inputs(frame)
+        state, moving, fixed = given[:carry], given[carry : carry + xs], given[carry + xs :]
+        for step in reversed(range(length)) if self.params["reverse"] else range(length):
             found = self.body([*state, *(array[step] for array in moving), *fixed])
-            state = tuple(found[:carry])
-            for array, element in zip(stacked, found[carry:], strict=True):
-                array[step] = element
-        return (*state, *stacked)
+            state = found[:carry]
+        self.run(frame)
 
 
 _NOTHING = TensorType((0,), from_numpy(np.dtype(np.uint8)))  # of slots that NumPy fills
@@ -263,5 +255,7 @@ def _type_of(array: Array) -> TensorType:
 
 
 def _same_bits(one: Array, other: Array) -> bool:
+    if one.dtype.hasobject:
+        return np.array_equal(one, other)
     parts = (np.ascontiguousarray(a).reshape(-1).view(np.uint8) for a in (one, other))
     return np.array_equal(*parts)

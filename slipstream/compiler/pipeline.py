@@ -62,22 +62,16 @@ class Schedule:
 
 
 def schedule(
-    graph: Graph,
-    in_place: Iterable[tuple[int, int]],
-    checks: Checks | None = None,
-    loops: bool = True,
+    graph: Graph, in_place: Iterable[tuple[int, int]], checks: Checks | None = None
 ) -> Schedule:
-    """The program of a graph: passes over the graph, then groups, kernels, parts, places.
-
-    Without `loops`, those over time are left to whoever runs the program, a call each.
-    """
+    """The program of a graph: passes over the graph, then groups, kernels, parts, places."""
     for name, step, _ in PASSES:
         graph = verify(step(graph), name)
     plan = fuse(graph)
     stored = stored_values(plan)
     lowered = {g: lower(plan, g, stored[g]) for g in plan.groups if g.kind != "call" and stored[g]}
     moved = settle(plan, lowered)
-    writer = _Steps(plan, checks or Checks(), loops)
+    writer = _Steps(plan, checks or Checks())
     for group in plan.groups:
         if group.kind == "call":
             writer.call(group, stored[group])
@@ -92,8 +86,8 @@ def schedule(
 class _Steps:
     """The steps of a program, and what each of them touches."""
 
-    def __init__(self, plan: Plan, checks: Checks, loops: bool) -> None:
-        self.plan, self.checks, self.loops = plan, checks, loops
+    def __init__(self, plan: Plan, checks: Checks) -> None:
+        self.plan, self.checks = plan, checks
         self.steps: list[KernelStep | CallStep] = []
         self.touched: list[Step] = []
 
@@ -123,7 +117,7 @@ class _Steps:
 
     def _loop(self, node: Node, stored: Sequence[Value]) -> Lowered | None:
         """A scan as a native loop; None if its body needs NumPy, or there is nothing to do."""
-        ready = self.loops and has_native_types(node) and is_filled(node)
+        ready = has_native_types(node) and is_filled(node)
         if node.operation is not scan or not ready or not node.params["length"]:
             return None
         checks = Checks(self.checks.fault, [*self.checks.nodes])

@@ -18,10 +18,21 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from slipstream.compiler.codegen.emit import Segment
+from slipstream.compiler.accesses import walks
+from slipstream.compiler.codegen.emit import Calls, Segment
 from slipstream.compiler.codegen.mark import SECOND, OfClock, OfEntry
-from slipstream.compiler.describe import bytes_touched, flops, kind_of, node_text, text_of
-from slipstream.compiler.kernels import Mark, is_for_all, is_shared
+from slipstream.compiler.describe import (
+    bare_kind,
+    bare_text,
+    bytes_touched,
+    flops,
+    kind_of,
+    node_text,
+    products,
+    text_of,
+)
+from slipstream.compiler.kernels import Contraction, Kernel, Mark, TimeLoop, is_for_all, is_shared
+from slipstream.compiler.kernels import Entry as TableEntry
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.picked import FAULT
 from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
@@ -83,30 +94,73 @@ class ProfiledProgram(Program):
 
     def _segment(self, calls: list[Call]) -> Segment:
         calls = [call for call in calls if not is_idle(call[0], self._slots(call))]
-        slots = [self._mark(call) for call in calls]
-        return marked(super()._segment(calls), self._slot(self._clock), slots)
+        plain, entries = super()._segment(calls), [self._entry(call) for call in calls]
+        return Segment(*self._marked(plain.calls, entries, self._slot, is_loop=False))
 
-    def _mark(self, call: Call) -> int:
-        """The slot for the words of a new entry."""
+    def _marked(
+        self, calls: Calls, entries: Sequence[Entry], place: Callable[[Value], int], is_loop: bool
+    ) -> tuple[tuple[Any, ...], tuple[int, ...]]:
+        """The calls with a mark after every kernel, and the numbers of those that threads wait for.
+
+        All wait before a mark that any of them could pass too early: where all work on the kernel
+        before it, or on the one after. These are all the barriers that there need be.
+        """
+        asked, clock = _clock()[1], place(self._clock)
+        start = Mark(True, asked), (clock,)
+        made: list[Any] = [start]
+        barriers = []
+        for number, ((kernel, places), entry) in enumerate(zip(calls, entries, strict=True)):
+            after = [*calls[number + 1 :], *(calls[:1] if is_loop else ())][:1]
+            if isinstance(kernel, TimeLoop):
+                looped, more = self._marked_loop(kernel, entry, place)
+                made.append((looped, (*places, *more)))
+                mark: Any = start
+            else:
+                made.append((kernel, places))
+                mark = Mark(False, asked), (clock, place(self._mark(entry)))
+            if is_for_all(kernel) or any(is_for_all(following) for following, _ in after):
+                barriers.append(len(made))
+            made.append(mark)
+        return tuple(made), tuple(barriers)
+
+    def _marked_loop(
+        self, loop: TimeLoop, entry: Entry, place: Callable[[Value], int]
+    ) -> tuple[TimeLoop, list[int]]:
+        """A loop with marks between the kernels of a turn, and where the buffers it needs more are.
+
+        What it does itself, between two turns, is of no entry.
+        """
+        values: list[Value] = []
+
+        def within(value: Value) -> int:
+            if value not in values:
+                values.append(value)
+            return len(loop.entries) + values.index(value)
+
+        entries = [_step_entry(kernel, entry) for kernel, _ in loop.calls]
+        calls, barriers = self._marked(loop.calls, entries, within, is_loop=True)
+        own = tuple(TableEntry(loop.buffers + number) for number in range(len(values)))
+        looped = replace(loop, calls=calls, barriers=barriers, entries=(*loop.entries, *own))
+        return looped, [place(value) for value in values]
+
+    def _mark(self, entry: Entry) -> Value:
+        """What stands for the words of a new entry."""
         mark = self._marks[len(self.entries)] = Value(FAULT)
-        self.entries.append(self._entry(call))
-        return self._slot(mark)
+        self.entries.append(entry)
+        return mark
 
     def _entry(self, call: Call) -> Entry:
         kernel, values = call
         step = self._steps[call]
-        group = step.group
         wide = any(v.type.dtype.bits == 64 and v.type.dtype.is_floating for v in values)
         return Entry(
-            kind_of(kernel, group), text_of(call, step), group.nodes[0].origin,
-            is_shared(kernel), flops(kernel, group), bytes_touched(call), wide,
+            kind_of(kernel, step.group), text_of(call, step), step.group.nodes[0].origin,
+            is_shared(kernel), flops(kernel, step.group), bytes_touched(call), wide,
         )  # fmt: skip
 
     def _called(self, node: Node) -> Callable[[Frame], None]:
-        run = super()._called(node)
-        kind = "loop" if hasattr(run, "loop") else "call-out"
-        timed = self._timers[len(self.entries)] = _Timed(run)
-        self.entries.append(Entry(kind, node_text(node), node.origin))
+        timed = self._timers[len(self.entries)] = _Timed(super()._called(node))
+        self.entries.append(Entry("call-out", node_text(node), node.origin))
         return timed
 
     def _frame(self) -> Frame:
@@ -146,14 +200,14 @@ class ProfiledProgram(Program):
     # what came of it
 
     def measured(self) -> list[Measured]:
-        """The entries that have run, and after a loop those of its body; a loop's is the rest."""
+        """The entries that have run; of a loop those of its kernels."""
         found = []
         for number, entry in enumerate(self.entries):
             timer = self._timers.get(number)
-            found += self._marked(number, entry) if timer is None else timer.measured(entry)
+            found += self._found(number, entry) if timer is None else timer.measured(entry)
         return found
 
-    def _marked(self, number: int, entry: Entry) -> list[Measured]:
+    def _found(self, number: int, entry: Entry) -> list[Measured]:
         """What marks have found for an entry, in all frames."""
         tick, parts = _clock()[2], [words[number] for words in self._words]
         parts = [part for part in parts if part[OfEntry.COUNT]]
@@ -179,34 +233,20 @@ class _Timed:
             self.times.append(time.perf_counter_ns() - begun)
 
     def measured(self, entry: Entry) -> list[Measured]:
-        """The entry with its time, but for the kernels of a loop's body, which follow it."""
+        """The entry with its time."""
         if not self.times:
             return []
-        loop: Any = getattr(self.run, "loop", None)
-        inner = loop.body.measured() if loop else []
-        inside = [m._replace(entry=replace(m.entry, kind=f"step: {m.entry.kind}")) for m in inner]
-        count, total, least = len(self.times), sum(self.times), min(self.times)
-        total -= sum(m.total for m in inside)
-        least -= sum(m.least * m.calls // count for m in inside)
-        return [Measured(entry, count, max(total, 0), max(least, 0)), *inside]
+        return [Measured(entry, len(self.times), sum(self.times), min(self.times))]
 
 
-def marked(segment: Segment, clock: int, slots: Sequence[int]) -> Segment:
-    """The segment with a mark after every kernel, whose entry is in the slot.
-
-    All threads wait before a mark that any of them could pass too early: where all work on the
-    kernel before it, or on the one after. These are all the barriers that there need be.
-    """
-    asked = _clock()[1]
-    calls: list[Any] = [(Mark(True, asked), (clock,))]
-    barriers = []
-    for number, ((kernel, places), slot) in enumerate(zip(segment.calls, slots, strict=True)):
-        calls.append((kernel, places))
-        following = segment.calls[number + 1 : number + 2]
-        if is_for_all(kernel) or any(is_for_all(other) for other, _ in following):
-            barriers.append(len(calls))
-        calls.append((Mark(False, asked), (clock, slot)))
-    return Segment(tuple(calls), tuple(barriers))
+def _step_entry(kernel: Kernel, loop: Entry) -> Entry:
+    """The entry of a kernel in a loop, of which no group is known."""
+    product = isinstance(kernel, Contraction)
+    return Entry(
+        f"step: {bare_kind(kernel)}", bare_text(kernel), loop.origin, is_shared(kernel),
+        products(kernel) if product else None, sum(w.count * w.item for w in walks(kernel)),
+        product and kernel.dtype.bits == 64,
+    )  # fmt: skip
 
 
 class Loaded(NamedTuple):

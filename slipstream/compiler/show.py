@@ -14,8 +14,16 @@ from typing import Any
 
 from slipstream.compiler.codegen.emit import Segment, kernel_text
 from slipstream.compiler.codegen.machine import Compiler
-from slipstream.compiler.describe import bytes_touched, flops, kind_of, node_text, text_of
-from slipstream.compiler.kernels import Kernel, is_shared, sharing, written_buffers
+from slipstream.compiler.describe import (
+    bare_kind,
+    bare_text,
+    bytes_touched,
+    flops,
+    kind_of,
+    node_text,
+    text_of,
+)
+from slipstream.compiler.kernels import Kernel, TimeLoop, is_shared, sharing, written_buffers
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import PASSES, CallStep, KernelStep, Schedule, schedule
@@ -28,6 +36,7 @@ from slipstream.ir.text import print_graph
 from slipstream.ir.verifier import verify
 
 Pairs = tuple[tuple[int, int], ...]
+WAIT = "-- all threads wait --"
 WIDTH = 100  # of a record that stands on one line
 
 
@@ -150,20 +159,41 @@ class Written:
     def _kernel(self, number: int, call: Call, is_after_barrier: bool) -> Iterator[str]:
         step = self.steps[call]
         record = sharing(call[0], self.program._slots(call))
-        function = self.functions.setdefault(record, f"kernel{len(self.functions)}")
         kind, origin = kind_of(call[0], step.group), step.group.nodes[0].origin
         if is_after_barrier:
-            yield "-- all threads wait --"
+            yield WAIT
         work = flops(call[0], step.group)
-        shared = "all threads" if is_shared(record) else "one thread"
-        yield f"{number}. {function}, {kind}: {text_of(call, step)}{_at(origin)}"
-        yield f"    {f'{work} flops, ' if work else ''}{bytes_touched(call)} bytes, {shared}"
+        function = "" if isinstance(record, TimeLoop) else f"{self.function(record)}, "
+        yield f"{number}. {function}{kind}: {text_of(call, step)}{_at(origin)}"
+        yield f"    {f'{work} flops, ' if work else ''}{bytes_touched(call)} bytes, {_who(record)}"
         written = written_buffers(record)
         for index, value in enumerate(call[1]):
             how = "writes" if index in written else "reads"
             yield f"    {index} {how:6} {self.name(value)}: {value.type} {self.place(value)}"
-        yield from record_lines(record, "    ")
+        if isinstance(record, TimeLoop):
+            yield from self._loop(record)
+        else:
+            yield from record_lines(record, "    ")
         yield ""
+
+    def _loop(self, loop: TimeLoop) -> Iterator[str]:
+        """The table of a loop, and the kernels of a turn."""
+        for number, entry in enumerate(loop.entries):
+            moves = f", {entry.step:+} bytes a turn" if entry.step else ""
+            yield f"    entry {number}: buffer {entry.buffer}, byte {entry.offset}{moves}"
+        for one, other in loop.follows:
+            yield f"    after a turn entry {one} is what entry {other} is"
+        for number, (record, entries) in enumerate(loop.calls):
+            if number in loop.barriers:
+                yield f"    {WAIT}"
+            function, kind = self.function(record), bare_kind(record)
+            yield f"    step {number}. {function}, {kind}: {bare_text(record)}, {_who(record)}"
+            yield f"        on entries {', '.join(map(str, entries))}"
+            yield from record_lines(record, "        ")
+
+    def function(self, record: Kernel) -> str:
+        """The name of the function of a kernel: equal records have one."""
+        return self.functions.setdefault(record, f"kernel{len(self.functions)}")
 
     def place(self, value: Value) -> str:
         """Where a value lies."""
@@ -198,6 +228,10 @@ class Written:
         yield ""
         for j, value in enumerate(self.planned.graph.outputs):
             yield f"output {j}: {self.name(value)}: {value.type} {self.place(value)}"
+
+
+def _who(record: Kernel) -> str:
+    return "all threads" if is_shared(record) else "one thread"
 
 
 def _at(origin: str | None) -> str:

@@ -12,7 +12,7 @@ from slipstream.compiler import guards
 from slipstream.compiler.accesses import walks
 from slipstream.compiler.bounds import check_plan
 from slipstream.compiler.guards import GuardedProgram
-from slipstream.compiler.kernels import Access, Load, LoopNest, Store
+from slipstream.compiler.kernels import Access, Load, LoopNest, Store, TimeLoop
 from slipstream.compiler.memory import GUARD, Memory, pattern, unwritten
 from slipstream.compiler.pipeline import KernelStep, schedule
 from slipstream.compiler.program import load
@@ -116,6 +116,53 @@ def test_loops_step_through_a_guarded_body(reverse):
     graph, arrays = loop(5, reverse)
     for one, other in zip(guards.load(graph)(arrays), load(graph)(arrays), strict=True):
         assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda e: replace(e, step=2 * e.step or 8), r"in turn \d+, step \d+, \w+ bytes \d+ to"),
+        (lambda e: replace(e, offset=e.offset - 4), r"in turn 0, step \d+, \w+ bytes -4 to"),
+    ],
+)
+def test_an_address_that_leaves_its_buffer_in_some_turn_is_found(change, said):
+    graph, _ = loop(5, False)
+    plan = schedule(graph, ())
+    check_plan(plan)
+    at, number = next(
+        (n, k)
+        for n, one in enumerate(plan.steps)
+        for k, call in enumerate(one.calls)
+        if isinstance(call[0], TimeLoop)
+    )
+    calls = [*plan.steps[at].calls]
+    record, values = calls[number]
+    calls[number] = replace(record, entries=tuple(map(change, record.entries))), values
+    plan.steps[at] = replace(plan.steps[at], calls=tuple(calls))
+    with pytest.raises(InternalError, match=rf"\[scan\] kernel \d+ \(loop: 5 steps of .* {said}"):
+        check_plan(plan)
+
+
+def test_the_kernels_of_a_loop_are_looked_at_one_by_one(monkeypatch):
+    looked, look = [], GuardedProgram.look
+
+    def looking(self, place, *given):
+        looked.append((self.planned.graph.name, place.number))
+        look(self, place, *given)
+
+    monkeypatch.setattr(GuardedProgram, "look", looking)
+    graph, arrays = loop(5, False)
+    guards.load(graph)(arrays)
+    kernels = {number for name, number in looked if name == "body"}
+    assert len(kernels) > 1
+    assert all(looked.count(("body", number)) == 5 for number in kernels)
+
+
+def test_texts_are_numpys_alone():
+    words = np.array(["one", "two"], object)
+    graph = trace(lambda x, y: apply("equal")(x, y), types_of([words, words]), "texts")
+    (found,) = guards.load(graph)([words, words[::-1]])
+    np.testing.assert_array_equal(found, [False, False])
 
 
 def test_what_numpy_makes_is_guarded():

@@ -9,10 +9,10 @@ from comparison import types_of
 from test_loops import loop
 
 from slipstream.compiler.describe import bytes_touched, flops
-from slipstream.compiler.kernels import Contraction, Mark, Picked
+from slipstream.compiler.kernels import Contraction, Mark, Picked, is_for_all
 from slipstream.compiler.pipeline import KernelStep, schedule
-from slipstream.compiler.profile import Profile, marked
-from slipstream.compiler.program import load
+from slipstream.compiler.profile import Profile
+from slipstream.compiler.program import Program, load
 from slipstream.compiler.table import COLUMNS, Machine, print_profile, rows, save_profile
 from slipstream.primitives import REGISTRY
 from slipstream.primitives.tracing import trace
@@ -130,13 +130,21 @@ def test_calls_to_numpy_are_timed():
     assert program.measured()[1].entry.text == "svd 6x6 -> 6, 6x6, 6x6"
 
 
-def test_a_loop_is_a_row_with_the_work_of_its_steps():
-    graph, arrays = loop(7, False)
+@pytest.mark.parametrize("threads", ["1", "2"])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_kernels_of_a_loop_are_steps_of_it(threads, reverse, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", threads)
+    graph, arrays = loop(7, reverse)
     _, program = profiled(graph)
-    program(arrays)
-    (row,) = [m for m in program.measured() if m.entry.kind == "loop"]
-    assert row.calls == 1 and row.entry.text.startswith("7 steps of ")
-    assert row.entry.flops and row.entry.flops % 7 == 0
+    for _ in range(2):
+        found = program(arrays)
+    for one, other in zip(found, load(graph)(arrays), strict=True):
+        assert one.tobytes() == other.tobytes()
+    steps = [m for m in program.measured() if m.entry.kind.startswith("step: ")]
+    (product,) = [m.entry for m in steps if m.entry.kind == "step: contraction"]
+    assert product.flops == 2 * 6 * 5 * 5
+    assert "tanh" in product.text
+    assert {m.calls for m in steps} == {14}
     assert sum(m.total for m in program.measured()) <= program.nanoseconds
 
 
@@ -183,15 +191,18 @@ def test_the_executor_comes_back_after_an_error():
 
 def test_marks_stand_between_kernels_with_the_barriers_that_they_need():
     arrays = [numbers(200, 250), numbers(250, 300)]
-    program = load(trace(dense, types_of(arrays), "dense"))
-    planned = program.planned
-    plain = program._segment([call for step in planned.steps for call in step.calls])
-    found = marked(plain, 99, [5, 6, 7, 8])
-    marks = [slots for kernel, slots in found.calls if isinstance(kernel, Mark)]
-    assert marks == [(99,), (99, 5), (99, 6), (99, 7), (99, 8)]
-    assert tuple(call for call in found.calls if not isinstance(call[0], Mark)) == plain.calls
-    assert plain.calls == found.calls[1::2]
+    graph = trace(dense, types_of(arrays), "dense")
+    _, program = profiled(graph)
+    calls = [call for step in program.planned.steps for call in step.calls]
+    found, plain = program._segment(calls), Program._segment(program, calls)
+    start, *marks = found.calls[::2]
+    assert found.calls[1::2] == plain.calls
+    assert start[0].is_start and not any(mark.is_start for mark, _ in marks)
+    assert len({slots for _, slots in marks}) == len(marks) == len(calls)
     assert all(isinstance(found.calls[n][0], Mark) for n in found.barriers)
+    shared = [is_for_all(kernel) for kernel, _ in plain.calls] + [False]
+    waits = [n for n in range(len(calls)) if shared[n] or shared[n + 1]]
+    assert list(found.barriers) == [2 * n + 2 for n in waits]
 
 
 def test_the_table(capsys, machine):

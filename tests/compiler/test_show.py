@@ -5,6 +5,7 @@ import re
 import numpy as np
 import pytest
 from comparison import types_of
+from test_loops import loop
 
 from slipstream.compiler import pipeline, show
 from slipstream.compiler.kernels import Contraction
@@ -85,6 +86,17 @@ def test_code_of_each_kernel(shown):
     for name in listed:
         assert '@"kernel0"(' in (shown / "code" / f"{name}.ll").read_text()
         assert "kernel0:" in (shown / "code" / f"{name}.s").read_text()
+
+
+def test_a_loop_has_its_table_and_its_kernels(tmp_path):
+    graph, _ = loop(7, True)
+    show.show(graph, (), tmp_path, code=True)
+    text = (tmp_path / FILES[PASSED + 1]).read_text()
+    assert re.search(r"\d+\. loop: 7 steps of \d+ kernels", text)
+    assert re.search(r"entry \d+: buffer \d+, byte \d+, -\d+ bytes a turn", text)
+    assert re.search(r"step \d+\. kernel\d+, contraction: 6x5x\[5\]: product; then tanh", text)
+    listed = set(re.findall(r"\. (kernel\d+),", text))
+    assert {p.stem for p in (tmp_path / "code").iterdir()} == listed
 
 
 def test_code_is_of_the_target_in_force(monkeypatch):
