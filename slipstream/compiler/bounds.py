@@ -82,9 +82,16 @@ def _check_turns(planned: Schedule, place: Place, loop: TimeLoop) -> None:
 
 
 def tables(loop: TimeLoop) -> Iterator[list[tuple[int, int]]]:
-    """What the table of a loop holds in each turn: buffers, and bytes from their beginnings."""
+    """What the table of a loop holds in each turn: buffers, and bytes from their beginnings.
+
+    Ends where it holds what it has held before: loops of unknown length come back to that.
+    """
     table = [(entry.buffer, entry.offset) for entry in loop.entries]
+    seen: set[tuple[tuple[int, int], ...]] = set()
     for _ in range(loop.length):
+        if tuple(table) in seen:
+            return
+        seen.add(tuple(table))
         yield table
         table = [*table]
         for one, other in loop.follows:

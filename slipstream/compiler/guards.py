@@ -25,6 +25,7 @@ from slipstream.errors import InternalError, message
 from slipstream.ir.dtypes import from_numpy
 from slipstream.ir.graph import Array, Graph, Node, Value
 from slipstream.ir.types import TensorType
+from slipstream.primitives.loops import scan
 
 SMALL = 4 << 20  # bytes of a program of which everything is compared after each kernel
 Run = Callable[[Frame], None]
@@ -106,7 +107,8 @@ class GuardedProgram(Program):
         watched = _Watched(run, part, self)
         if not isinstance(part.call[0], TimeLoop):
             return watched
-        return _Stepped(watched, part.node, super()._called(part.node))
+        kind = _Stepped if part.node.operation is scan else _Turned
+        return kind(watched, part.node, super()._called(part.node))
 
     # running
 
@@ -244,6 +246,22 @@ class _Stepped:
         for step in reversed(range(length)) if self.params["reverse"] else range(length):
             found = self.body([*state, *(array[step] for array in moving), *fixed])
             state = found[:carry]
+        self.run(frame)
+
+
+class _Turned:
+    """The same for a loop that goes on as long as a condition holds."""
+
+    def __init__(self, run: Run, node: Node, call: Any) -> None:
+        self.run, self.params, self.call = run, node.params, call
+        self.condition, self.body = (load(node.params[n]) for n in ("cond_graph", "body_graph"))
+
+    def __call__(self, frame: Frame) -> None:
+        carried, most = self.params["carried"], self.params["maximum"]
+        given = self.call.inputs(frame)
+        state, fixed, turns = given[:carried], given[carried:], 0
+        while (most is None or turns < most) and self.condition([*state, *fixed])[0]:
+            state, turns = self.body([*state, *fixed]), turns + 1
         self.run(frame)
 
 

@@ -127,5 +127,5 @@ def test_what_only_looks_draws_no_random_numbers() -> None:
 
 
 def test_no_samples_is_an_error() -> None:
-    with pytest.raises(ValueError, match="no batches"):
+    with pytest.raises(ValueError, match="no samples"):
         network().predict(np.zeros((0, 4), "f"), verbose=0)
