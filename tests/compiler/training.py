@@ -31,3 +31,24 @@ def weights_after(steps=3, batch=48):
     y = random.integers(0, 5, steps * batch)
     history = model.fit(x, y, batch_size=batch, verbose=0, shuffle=False)
     return [*model.get_weights(), np.asarray(history.history["loss"])]
+
+
+def recurrent_weights_after(dtype="float32", steps=3, batch=6, length=5):
+    """The weights of recurrent layers of each kind after some steps, from one seed."""
+    keras.utils.set_random_seed(5)
+    inputs = keras.Input((length, 4), dtype=dtype)
+    x = layers.Masking(dtype=dtype)(inputs)
+    forth_and_back = layers.LSTM(7, return_sequences=True, dtype=dtype)
+    x = layers.Bidirectional(forth_and_back, dtype=dtype)(x)
+    x = layers.GRU(9, return_sequences=True, go_backwards=True, dtype=dtype)(x)
+    cells = [layers.LSTMCell(6, dtype=dtype), layers.GRUCell(5, reset_after=False, dtype=dtype)]
+    x = layers.RNN(cells, return_sequences=True, dtype=dtype)(x)
+    x = layers.SimpleRNN(8, recurrent_dropout=0.2, dtype=dtype)(x)
+    model = keras.Model(inputs, layers.Dense(3, dtype=dtype)(x))
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    random = np.random.default_rng(0)
+    x = random.normal(size=(steps * batch, length, 4)).astype(dtype)
+    x[:, 3:] *= random.integers(0, 2, (steps * batch, 1, 1))  # masked steps at the end
+    y = random.normal(size=(steps * batch, 3)).astype(dtype)
+    history = model.fit(x, y, batch_size=batch, verbose=0, shuffle=False)
+    return [*model.get_weights(), np.asarray(history.history["loss"])]

@@ -174,3 +174,14 @@ def test_configurations_make_the_same_layer():
     ):
         twin = type(layer).from_config(layer.get_config())
         assert twin.get_config() == layer.get_config()
+
+
+def test_masked_steps_of_stacked_cells_of_other_sizes():
+    """What is shown at a masked step has the size of the last cell."""
+    layer = layers.RNN([layers.LSTMCell(6), layers.GRUCell(5)], return_sequences=True)
+    x = np.random.default_rng(0).normal(size=(2, 4, 3)).astype(np.float32)
+    mask = np.array([[True, True, False, True], [False, True, True, False]])
+    shown = np.asarray(layer(x, mask=mask))
+    assert shown.shape == (2, 4, 5)
+    np.testing.assert_array_equal(shown[0, 2], shown[0, 1])
+    np.testing.assert_array_equal(shown[1, 0], np.zeros(5))

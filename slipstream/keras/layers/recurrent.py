@@ -15,6 +15,7 @@ from slipstream.keras.layers.recurrent_cells import (
 )
 from slipstream.keras.registry import deserialize_keras_object, serialize_keras_object
 from slipstream.keras.variables import KerasVariable
+from slipstream.ops.array import zeros
 from slipstream.ops.control import repeat
 from slipstream.ops.indexing import where
 from slipstream.ops.shaping import expand_dims, reverse, transpose
@@ -124,7 +125,7 @@ class RNN(Layer):
 
         carry = list(states)
         if mask is not None:  # what is shown at a masked step is what was shown before it
-            carry.append(states[0] * 0.0)
+            carry.append(self._nothing(states[0]))
         last, ys = repeat(step, carry, xs, steps)
         return ys[0], self._last(ys[0], last, count), last[:count]
 
@@ -133,6 +134,11 @@ class RNN(Layer):
         if len(carried) > count:
             return carried[count]
         return carried[0] if isinstance(self.cell, BaseCell) else outputs[-1]
+
+    def _nothing(self, state: Any) -> Any:
+        """What is shown before the first step that is not masked."""
+        size = getattr(self.cell, "output_size", None)
+        return zeros((state.shape[0], size), state.dtype) if isinstance(size, int) else state * 0.0
 
     def _hidden(self, output: Any, carry: list[Any], count: int) -> Any:
         return output * 0.0 if self.zero_output_for_mask else carry[count]
