@@ -17,6 +17,7 @@ from slipstream.primitives.elementwise import equal, less, logical_and, where
 from slipstream.primitives.operand import zeros
 from slipstream.primitives.structure import concat, reshape, slice_along
 from slipstream.primitives.tracing import as_tuple
+from slipstream.primitives.turns import turns
 from slipstream.runtime.convert import convert
 from slipstream.runtime.dispatch import operation
 from slipstream.runtime.structure import assert_same_structure, flatten, map_structure, pack
@@ -288,15 +289,20 @@ def _while_traced(
     branches = trace_branches([condition, step], [t.type for t in tensors], carry_cells=True)
     test, repeated = branches.graphs
     cond_graph = pruned(Graph(test.inputs, test.nodes, test.outputs[:1], test.name))
-    primitive = control.fitting(loops.while_loop, cond_graph, repeated)
-    outputs = as_tuple(
-        primitive(
-            *tensors, *map(content, branches.cells), *branches.captures,
-            cond_graph=cond_graph, body_graph=repeated,
-            carried=len(tensors) + len(branches.cells),
-            maximum=None if maximum is None else int(maximum),
+    operands = (*tensors, *map(content, branches.cells), *branches.captures)
+    carried = len(tensors) + len(branches.cells)
+    limit = None if maximum is None else int(maximum)
+    count = turns(cond_graph, repeated, [*map(constant_value, operands)], limit)
+    if count is not None:  # known turns are derived in as many, and compiled with what is around
+        found = loops.scan(
+            *operands, body=repeated, length=count, carry=carried, xs=0, reverse=False
         )
-    )  # fmt: skip
+    else:
+        primitive = control.fitting(loops.while_loop, cond_graph, repeated)
+        found = primitive(
+            *operands, cond_graph=cond_graph, body_graph=repeated, carried=carried, maximum=limit
+        )
+    outputs = as_tuple(found)
     branches.write(outputs[len(tensors) :])
     return pack(loop_vars, list(outputs[: len(tensors)]))
 

@@ -231,7 +231,7 @@ call: Primitive = also_acting(
         _call_derivative,
         lambda *xs, graph: unpacked(replay(graph, xs)),
         samples=(sample(reals(3), reals(3), graph=SINE),),
-        facts={"dtypes": (float64,)},
+        facts={"dtypes": (float64,), "inline": True},
         doc="The outputs of a sub-program",
     )
 )

@@ -277,3 +277,39 @@ def test_scan_is_derived_twice():
 
     shifted = [(gradient(f, x + h * e) - gradient(f, x - h * e)) / (2 * h) for e in np.eye(3)]
     np.testing.assert_allclose(gradient(first, x), np.sum(shifted, 1), 1e-7)
+
+
+def nodes_of(python_function, *arrays):
+    """The names of the operations that a function is traced to."""
+    concrete = function(python_function).get_concrete_function(*map(convert, arrays))
+    return [node.operation.name for node in concrete.program.graph.nodes]
+
+
+def test_a_while_loop_of_known_turns_is_a_scan():
+    def f(x):
+        def body(i, y):
+            return i + 2, sin(y) * x
+
+        return ops.while_loop(lambda i, y: i < 7, body, (1, x))[1]
+
+    assert "scan" in nodes_of(f, 1.5)
+    both(f, 1.5)
+    step = 1e-6
+    slope = (both(f, np.float64(1.5 + step)) - both(f, np.float64(1.5 - step))) / (2 * step)
+    assert gradient(f, np.float64(1.5)) == pytest.approx(slope, rel=1e-6)
+
+
+def test_a_while_loop_of_unknown_turns_is_none():
+    def f(x, n):
+        return ops.while_loop(lambda i, y: i < n, lambda i, y: (i + 1, y * 2.0), (0, x))[1]
+
+    assert "while_loop" in nodes_of(f, 1.5, 3)
+    assert both(f, 1.5, 3) == 12
+
+
+def test_a_known_loop_that_does_not_turn():
+    def f(x):
+        return ops.while_loop(lambda i, y: i < 0, lambda i, y: (i + 1, y * 2.0), (0, x))[1]
+
+    assert both(f, 1.5) == 1.5
+    assert gradient(f, 1.5) == 1

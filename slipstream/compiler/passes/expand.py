@@ -12,7 +12,7 @@ from slipstream.compiler.operations import has_native_types, is_filled, is_nativ
 from slipstream.compiler.passes.rewrite import rewrite_of
 from slipstream.compiler.views import is_trivial
 from slipstream.ir.builder import Builder, frozen
-from slipstream.ir.graph import Constant, Graph, Node, Value, subgraphs
+from slipstream.ir.graph import Constant, Graph, Node, Value
 from slipstream.primitives.base import Primitive
 from slipstream.primitives.structure import identity
 from slipstream.primitives.tracing import trace
@@ -64,13 +64,13 @@ def _expansion(node: Node, expansions: Expansions) -> Graph | None:
         if is_native_node(node) or operation.expand is None:
             return None
         function = operation.expand
-    calls = any(True for _ in subgraphs(node.params))
-    if not calls and not (has_native_types(node) and is_filled(node)):
+    inline = bool(operation.facts.get("inline"))  # the sub-program takes the place of the call
+    if not inline and not (has_native_types(node) and is_filled(node)):
         return None
     key = (operation, tuple(v.type for v in node.inputs), frozen(dict(node.params)))
-    if calls or key not in expansions:
+    if inline or key not in expansions:
         inner = _drawn(function, node)
-        good = calls or all(is_native_node(n) or _expansion(n, expansions) for n in inner.nodes)
+        good = inline or all(is_native_node(n) or _expansion(n, expansions) for n in inner.nodes)
         expansions[key] = inner if good else None
     return expansions[key]
 
