@@ -53,7 +53,8 @@ def text_of(call: Call, step: KernelStep) -> str:
 def _text(kernel: Kernel, group: Group) -> str:
     first, *rest = group.nodes
     if isinstance(kernel, TimeLoop):
-        return f"{kernel.length} steps of {len(kernel.calls)} kernels, {node_text(first)}"
+        steps = kernel.length if kernel.length < MANY else "any number of"
+        return f"{steps} steps of {len(kernel.calls)} kernels, {node_text(first)}"
     if isinstance(kernel, Bounds):
         return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
     if group.kind == "product":
@@ -143,7 +144,7 @@ def flops(kernel: Kernel, group: Group) -> int | None:
         return products(kernel)
     if isinstance(kernel, LoopNest) and group.kind == "product":
         return 2 * math.prod(kernel.shape)
-    if isinstance(kernel, TimeLoop):
+    if isinstance(kernel, TimeLoop) and kernel.length < MANY:
         return kernel.length * sum(flops(inner, group) or 0 for inner in plain(kernel.calls))
     return None
 

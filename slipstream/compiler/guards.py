@@ -23,7 +23,7 @@ from slipstream.compiler.pipeline import Schedule, schedule
 from slipstream.compiler.program import Frame, Program, is_idle
 from slipstream.errors import InternalError, message
 from slipstream.ir.dtypes import from_numpy
-from slipstream.ir.graph import Array, Graph, Node, Value
+from slipstream.ir.graph import Array, Graph, Node, Value, subgraphs
 from slipstream.ir.types import TensorType
 
 SMALL = 4 << 20  # bytes of a program of which everything is compared after each kernel
@@ -235,16 +235,30 @@ class _Stepped:
 
     def __init__(self, run: Run, node: Node, call: Any) -> None:
         self.run, self.params, self.call = run, node.params, call
-        self.body = load(node.params["body"])
+        self.parts = [load(graph) for graph in subgraphs(node.params)]
 
     def __call__(self, frame: Frame) -> None:
-        length, carry, xs = (self.params[name] for name in ("length", "carry", "xs"))
         given = self.call.inputs(frame)
+        if "length" in self.params:
+            self._scan(given)
+        else:
+            self._while(given)
+        self.run(frame)
+
+    def _scan(self, given: Sequence[Array]) -> None:
+        (body,) = self.parts
+        length, carry, xs = (self.params[name] for name in ("length", "carry", "xs"))
         state, moving, fixed = given[:carry], given[carry : carry + xs], given[carry + xs :]
         for step in reversed(range(length)) if self.params["reverse"] else range(length):
-            found = self.body([*state, *(array[step] for array in moving), *fixed])
+            found = body([*state, *(array[step] for array in moving), *fixed])
             state = found[:carry]
-        self.run(frame)
+
+    def _while(self, given: Sequence[Array]) -> None:
+        condition, body = self.parts
+        carried, maximum = self.params["carried"], self.params["maximum"]
+        state, fixed, turns = given[:carried], given[carried:], 0
+        while (maximum is None or turns < maximum) and condition([*state, *fixed])[0]:
+            state, turns = body([*state, *fixed]), turns + 1
 
 
 _NOTHING = TensorType((0,), from_numpy(np.dtype(np.uint8)))  # of slots that NumPy fills

@@ -209,7 +209,8 @@ class TimeLoop:
 
     Before the first turn the table holds `entries`. After a turn, for each pair (a, b) of
     `follows`, in order, entry a becomes what b is; then all move by their steps. Before the calls
-    in `barriers` all threads wait for each other, before call 0 only from the second turn on.
+    in `barriers` all threads wait for each other, before call 0 only from the second turn on. When
+    the turns are over, or a `Look` has ended them, the calls of `last` are made once.
     """
 
     length: int
@@ -218,6 +219,7 @@ class TimeLoop:
     entries: tuple[Entry, ...]
     follows: tuple[tuple[int, int], ...]
     written: tuple[int, ...]  # buffers
+    last: tuple[tuple[Kernel, tuple[int, ...]], ...] = ()
 
     @property
     def buffers(self) -> int:
@@ -225,15 +227,25 @@ class TimeLoop:
         return 1 + max(entry.buffer for entry in self.entries)
 
 
-Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark | TimeLoop
+@dataclass(frozen=True)
+class Look:
+    """In a loop's turn: the end of the loop, if the boolean in the buffer is false.
+
+    Every thread looks, so that all leave the loop together.
+    """
+
+    buffers = 1
+
+
+Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark | Look | TimeLoop
 
 
 def plain(calls: Iterable[tuple[Kernel, Any]]) -> Iterator[Kernel]:
     """The kernels that have code of their own: a loop's are those of its turns."""
     for kernel, _ in calls:
         if isinstance(kernel, TimeLoop):
-            yield from plain(kernel.calls)
-        else:
+            yield from plain((*kernel.calls, *kernel.last))
+        elif not isinstance(kernel, Look):
             yield kernel
 
 
@@ -246,7 +258,7 @@ def work(kernel: Kernel) -> int:
         return math.prod(kernel.shape) * (2 * len(kernel.body) + len(kernel.stores))
     if isinstance(kernel, Picked):
         return 4 * kernel.batch * kernel.outer * kernel.count * kernel.width
-    if isinstance(kernel, Mark):
+    if isinstance(kernel, Mark | Look):
         return 0
     if isinstance(kernel, Bounds | LastPlaces):
         return 2 * kernel.count
@@ -259,7 +271,7 @@ def work(kernel: Kernel) -> int:
 def is_shared(kernel: Kernel) -> bool:
     """Whether all threads work on a kernel; else thread 0 does it alone."""
     if isinstance(kernel, TimeLoop):
-        return any(is_shared(inner) for inner, _ in kernel.calls)
+        return any(is_shared(inner) for inner, _ in (*kernel.calls, *kernel.last))
     if work(kernel) < WORTH_SHARING or isinstance(kernel, Bounds | LastPlaces):
         return False
     if isinstance(kernel, Picked):
@@ -271,7 +283,7 @@ def is_for_all(kernel: Kernel) -> bool:
     """Whether all threads run it: what they share, or what each must know."""
     if isinstance(kernel, TimeLoop):
         return any(is_for_all(inner) for inner, _ in kernel.calls)
-    return is_shared(kernel) or isinstance(kernel, Bounds)
+    return is_shared(kernel) or isinstance(kernel, Bounds | Look)
 
 
 def written_buffers(kernel: Kernel) -> frozenset[int]:
@@ -282,7 +294,7 @@ def written_buffers(kernel: Kernel) -> frozenset[int]:
         return frozenset({1, 2})
     if isinstance(kernel, Picked):
         return frozenset({2})
-    if isinstance(kernel, Bounds | Mark):  # threads that find a fault all write the same
+    if isinstance(kernel, Bounds | Mark | Look):  # threads that find a fault all write the same
         return frozenset()
     return frozenset(store.access.buffer for store in kernel.stores)
 

@@ -13,15 +13,17 @@ from slipstream.compiler.passes.fuse import Group, Plan, fuse, stored_values
 from slipstream.compiler.passes.hoist import hoist
 from slipstream.compiler.passes.keep import keep
 from slipstream.compiler.passes.lay import Call
-from slipstream.compiler.passes.loop import Body, looped, needed, needs_of
+from slipstream.compiler.passes.loop import looped, needed, needs_of
 from slipstream.compiler.passes.lower import Lowered, lower
 from slipstream.compiler.passes.picked import Checks
 from slipstream.compiler.passes.place import Places, Step, place
 from slipstream.compiler.passes.settle import settle
 from slipstream.compiler.passes.split import split
+from slipstream.compiler.passes.table import Body
+from slipstream.compiler.passes.turning import turning
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify
-from slipstream.primitives.loops import scan
+from slipstream.primitives.loops import scan, while_loop
 
 # name, pass, what holds after it; the verifier runs after each
 PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
@@ -116,19 +118,27 @@ class _Steps:
         self.touched.append(Step(True, reads, writes, lowered.in_step, may_fail=bool(before)))
 
     def _loop(self, node: Node, stored: Sequence[Value]) -> Lowered | None:
-        """A scan as a native loop; None if its body needs NumPy, or there is nothing to do."""
-        ready = has_native_types(node) and is_filled(node)
-        if node.operation is not scan or not ready or not node.params["length"]:
-            return None
+        """A loop as a native one; None if a sub-program needs NumPy, or there is nothing to do."""
+        is_ready = has_native_types(node) and is_filled(node)
+        if node.operation is scan and is_ready and node.params["length"]:
+            needs = needs_of(node, stored)
+            bodies = self._bodies(node, needed(node, needs))
+            return looped(self.plan, node, stored, needs, *bodies) if bodies else None
+        if node.operation is while_loop and is_ready and node.params["maximum"] != 0:
+            bodies = self._bodies(node, node.params["cond_graph"], node.params["body_graph"])
+            return turning(self.plan, node, stored, *bodies) if bodies else None
+        return None
+
+    def _bodies(self, node: Node, *graphs: Graph) -> list[Body] | None:
+        """The sub-programs of a loop as kernels; None if one of them needs NumPy."""
         checks = Checks(self.checks.fault, [*self.checks.nodes])
-        needs = needs_of(node, stored)
-        inner = schedule(needed(node, needs), (), checks)
-        calls: list[Call] = []
-        for step in inner.steps:
-            if isinstance(step, CallStep):
+        found = []
+        for graph in graphs:
+            inner = schedule(graph, (), checks)
+            if any(isinstance(step, CallStep) for step in inner.steps):
                 return None
-            calls += step.calls
+            calls = [c for step in inner.steps if isinstance(step, KernelStep) for c in step.calls]
+            found.append(Body(inner.graph, calls, inner.places, checks.fault))
         count = len(checks.nodes) - len(self.checks.nodes)
         self.checks.nodes += [node] * count  # what fails inside is told by the meaning of the loop
-        body = Body(inner.graph, calls, inner.places, checks.fault)
-        return looped(self.plan, node, stored, needs, body)
+        return found

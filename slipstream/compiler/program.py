@@ -25,7 +25,7 @@ from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
 from slipstream.primitives.indexing import check_bounds
-from slipstream.primitives.loops import scan
+from slipstream.primitives.loops import scan, while_loop
 
 SEGMENT = ctypes.CFUNCTYPE(
     None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64, ctypes.c_void_p
@@ -80,7 +80,7 @@ class Program:
         self.slots: dict[Value, int] = {}
         self.fresh = self._fresh_outputs()
         self.runs = self._made_runs()
-        loops = {n for n in planned.checks.nodes if n.operation is scan}
+        loops = {n for n in planned.checks.nodes if n.operation in (scan, while_loop)}
         self.checked_loops = {n: _Call(n, self) for n in loops}
         self.inputs = [self._slot(v) for v in planned.graph.inputs]
         self.outputs = [self._slot(v) for v in planned.graph.outputs]

@@ -553,6 +553,25 @@ def scan(d: Drawing) -> Any:
     return apply("scan")(*map(d.holding, (*begun, xs, fixed)), **params, body=graph)
 
 
+def while_loop(d: Drawing) -> Any:
+    """A loop of a number of turns that is an input, over a state within -1 and 1."""
+    if d.inner and d.chance(0.8):
+        raise Unfit
+    state, dtype = d.shape(1, 2), d.choices.choice((float32, float32, float64))
+    bound, begun = np.asarray(d.number(0, 5), "int32"), d.array(state, dtype)
+    arrays = [np.asarray(0, "int32"), begun, bound, d.array(state[-1:], dtype)]
+    body = Drawing(d.number(0, 2**31), arrays)
+    for _ in range(d.number(1, 6)):
+        body.step(body.choices.choice(OPERATIONS))
+    after = _next_state(body, 1, state, dtype)
+    if after is None or not body.step(lambda b: b.pool[0] + 1):
+        raise Unfit
+    graph = body.builder.graph([body.pool[-1].value, after.value])
+    cond = trace(lambda i, x, n, w: apply("less")(i, n), graph.input_types, "goes_on")
+    params = {"carried": 2, "maximum": d.choices.choice((None, None, 2))}
+    return apply("while_loop")(*map(d.holding, arrays), cond_graph=cond, body_graph=graph, **params)
+
+
 def _next_state(body: Drawing, place: int, state: Shape, dtype: DType) -> Any:
     """tanh of the state and what the body has found that fits it."""
     old = body.pool[place]
@@ -573,6 +592,7 @@ OPERATIONS: tuple[Callable[[Drawing], Any], ...] = (
     whole_divide, compare, logic, select, cast, reduce, reduce, reduce, arg_extremum, cumulative,
     mean, softmax, transpose, transpose, reshape, reshape, slice_, slice_, reverse, broadcast, pad,
     concat, iota, contract, contract, dense, dense, convolution, pool, gather, scatter, scan,
+    while_loop,
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ from slipstream.compiler.kernels import (
     Contraction,
     Kernel,
     LastPlaces,
+    Look,
     LoopNest,
     Mark,
     Picked,
@@ -92,6 +93,7 @@ class SegmentWriter:
         self.function = ir.Function(self.module, SEGMENT, name)
         self.b = ir.IRBuilder(self.function.append_basic_block())
         self.table, self.number, self.threads, self.team = self.function.args
+        self.left: Any = None  # the block after the loop that is being written
         self._calls(segment.calls, segment.barriers)
         self.b.ret_void()
         self.segments.append(name)
@@ -107,6 +109,8 @@ class SegmentWriter:
                     self._barrier()
             if isinstance(record, TimeLoop):
                 self._loop(record, entries)
+            elif isinstance(record, Look):
+                self._look(self._entry(entries[0], self.table))
             else:
                 self._call(self.kernel(record), record, entries)
 
@@ -129,8 +133,22 @@ class SegmentWriter:
                     moved = self.b.add(self.b.load(place, typ=I64), I64(entry.step))
                     self.b.store(moved, place)
 
+        left, self.left = self.left, self.function.append_basic_block()
         each(self.b, I64(record.length), turn)
+        self.b.branch(self.left)
+        self.b.position_at_end(self.left)
+        self.left = left
+        if record.last:
+            self._barrier()
+        self._calls(record.last, ())
         self.table = outer
+
+    def _look(self, place: Any) -> None:
+        """Leave the loop if a boolean is false."""
+        truth = self.b.load(place, typ=I8)
+        further = self.function.append_basic_block()
+        self.b.cbranch(self.b.icmp_unsigned("!=", truth, I8(0)), further, self.left)
+        self.b.position_at_end(further)
 
     def _barrier(self) -> None:
         with self.b.if_then(self.b.icmp_unsigned(">", self.threads, I64(1))):
