@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from slipstream.compiler.accesses import Walk, walks
-from slipstream.compiler.describe import kind_of, text_of
+from slipstream.compiler.describe import MANY, kind_of, text_of
 from slipstream.compiler.kernels import TimeLoop, written_buffers
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.pipeline import CallStep, KernelStep, Schedule
@@ -14,6 +14,7 @@ from slipstream.errors import InternalError, message
 from slipstream.ir.graph import Constant, Node, Value
 from slipstream.ir.printer import value_names
 
+FIRST = 4  # turns
 HINT = "to report it with what `slipstream show` writes"
 
 
@@ -68,7 +69,8 @@ def check_bounds(planned: Schedule, place: Place) -> None:
 def _check_turns(planned: Schedule, place: Place, loop: TimeLoop) -> None:
     """The accesses of a loop's kernels, at the addresses that its table holds in each turn."""
     values = place.call[1]
-    touched = [(n, entries[w.buffer], w) for n, (kernel, entries) in enumerate(loop.calls)
+    calls = (*loop.calls, *loop.last)
+    touched = [(n, entries[w.buffer], w) for n, (kernel, entries) in enumerate(calls)
                for w in walks(kernel)]  # fmt: skip
     for turn, table in enumerate(tables(loop)):
         for number, entry, walk in touched:
@@ -84,14 +86,10 @@ def _check_turns(planned: Schedule, place: Place, loop: TimeLoop) -> None:
 def tables(loop: TimeLoop) -> Iterator[list[tuple[int, int]]]:
     """What the table of a loop holds in each turn: buffers, and bytes from their beginnings.
 
-    Ends where it holds what it has held before: loops of unknown length come back to that.
+    In a loop of any number of turns nothing moves for ever: the first ones show all places.
     """
     table = [(entry.buffer, entry.offset) for entry in loop.entries]
-    seen: set[tuple[tuple[int, int], ...]] = set()
-    for _ in range(loop.length):
-        if tuple(table) in seen:
-            return
-        seen.add(tuple(table))
+    for _ in range(loop.length if loop.length < MANY else FIRST):
         yield table
         table = [*table]
         for one, other in loop.follows:

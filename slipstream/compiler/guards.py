@@ -23,9 +23,8 @@ from slipstream.compiler.pipeline import Schedule, schedule
 from slipstream.compiler.program import Frame, Program, is_idle
 from slipstream.errors import InternalError, message
 from slipstream.ir.dtypes import from_numpy
-from slipstream.ir.graph import Array, Graph, Node, Value
+from slipstream.ir.graph import Array, Graph, Node, Value, subgraphs
 from slipstream.ir.types import TensorType
-from slipstream.primitives.loops import scan
 
 SMALL = 4 << 20  # bytes of a program of which everything is compared after each kernel
 Run = Callable[[Frame], None]
@@ -107,8 +106,7 @@ class GuardedProgram(Program):
         watched = _Watched(run, part, self)
         if not isinstance(part.call[0], TimeLoop):
             return watched
-        kind = _Stepped if part.node.operation is scan else _Turned
-        return kind(watched, part.node, super()._called(part.node))
+        return _Stepped(watched, part.node, super()._called(part.node))
 
     # running
 
@@ -237,32 +235,30 @@ class _Stepped:
 
     def __init__(self, run: Run, node: Node, call: Any) -> None:
         self.run, self.params, self.call = run, node.params, call
-        self.body = load(node.params["body"])
+        self.parts = [load(graph) for graph in subgraphs(node.params)]
 
     def __call__(self, frame: Frame) -> None:
-        length, carry, xs = (self.params[name] for name in ("length", "carry", "xs"))
         given = self.call.inputs(frame)
+        if "length" in self.params:
+            self._scan(given)
+        else:
+            self._while(given)
+        self.run(frame)
+
+    def _scan(self, given: Sequence[Array]) -> None:
+        (body,) = self.parts
+        length, carry, xs = (self.params[name] for name in ("length", "carry", "xs"))
         state, moving, fixed = given[:carry], given[carry : carry + xs], given[carry + xs :]
         for step in reversed(range(length)) if self.params["reverse"] else range(length):
-            found = self.body([*state, *(array[step] for array in moving), *fixed])
+            found = body([*state, *(array[step] for array in moving), *fixed])
             state = found[:carry]
-        self.run(frame)
 
-
-class _Turned:
-    """The same for a loop that goes on as long as a condition holds."""
-
-    def __init__(self, run: Run, node: Node, call: Any) -> None:
-        self.run, self.params, self.call = run, node.params, call
-        self.condition, self.body = (load(node.params[n]) for n in ("cond_graph", "body_graph"))
-
-    def __call__(self, frame: Frame) -> None:
-        carried, most = self.params["carried"], self.params["maximum"]
-        given = self.call.inputs(frame)
+    def _while(self, given: Sequence[Array]) -> None:
+        condition, body = self.parts
+        carried, maximum = self.params["carried"], self.params["maximum"]
         state, fixed, turns = given[:carried], given[carried:], 0
-        while (most is None or turns < most) and self.condition([*state, *fixed])[0]:
-            state, turns = self.body([*state, *fixed]), turns + 1
-        self.run(frame)
+        while (maximum is None or turns < maximum) and condition([*state, *fixed])[0]:
+            state, turns = body([*state, *fixed]), turns + 1
 
 
 _NOTHING = TensorType((0,), from_numpy(np.dtype(np.uint8)))  # of slots that NumPy fills

@@ -23,7 +23,7 @@ from slipstream.compiler.describe import (
     node_text,
     text_of,
 )
-from slipstream.compiler.kernels import Kernel, TimeLoop, is_shared, sharing, written_buffers
+from slipstream.compiler.kernels import Kernel, Look, TimeLoop, is_shared, sharing, written_buffers
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import PASSES, CallStep, KernelStep, Schedule, schedule
@@ -186,10 +186,19 @@ class Written:
         for number, (record, entries) in enumerate(loop.calls):
             if number in loop.barriers:
                 yield f"    {WAIT}"
-            function, kind = self.function(record), bare_kind(record)
-            yield f"    step {number}. {function}, {kind}: {bare_text(record)}, {_who(record)}"
-            yield f"        on entries {', '.join(map(str, entries))}"
-            yield from record_lines(record, "        ")
+            yield from self._step(f"step {number}", record, entries)
+        for record, entries in loop.last:
+            yield from self._step("at last", record, entries)
+
+    def _step(self, name: str, record: Kernel, entries: Sequence[int]) -> Iterator[str]:
+        """A kernel of a loop."""
+        if isinstance(record, Look):
+            yield f"    {name}. the end, if the boolean of entry {entries[0]} is false"
+            return
+        function = "" if isinstance(record, TimeLoop) else f"{self.function(record)}, "
+        yield f"    {name}. {function}{bare_kind(record)}: {bare_text(record)}, {_who(record)}"
+        yield f"        on entries {', '.join(map(str, entries))}"
+        yield from record_lines(record, "        ")
 
     def function(self, record: Kernel) -> str:
         """The name of the function of a kernel: equal records have one."""

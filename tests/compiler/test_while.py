@@ -1,11 +1,15 @@
 """While loops in native code."""
 
+import re
+
 import numpy as np
 import pytest
 from comparison import check, types_of
 from fuzz import small_kernels_shared
 
+from slipstream.compiler import guards, show
 from slipstream.compiler.pipeline import KernelStep, schedule
+from slipstream.compiler.profile import Profile
 from slipstream.compiler.program import load
 from slipstream.errors import InvalidArgumentError
 from slipstream.primitives import REGISTRY
@@ -110,3 +114,30 @@ def test_only_what_is_read_is_given():
     (loop,) = graph.nodes
     small = type(graph)(graph.inputs, graph.nodes, (loop.outputs[1],), "small")
     check(small, arrays)
+
+
+def test_the_debug_mode_turns_with_it():
+    graph, arrays = recurrence(3)
+    for one, other in zip(guards.load(graph)(arrays), load(graph)(arrays), strict=True):
+        assert one.tobytes() == other.tobytes()
+
+
+@pytest.mark.parametrize("threads", ["1", "2"])
+def test_its_kernels_are_timed(threads, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", threads)
+    graph, arrays = recurrence(5)
+    program = Profile().load(graph, ())
+    for one, other in zip(program(arrays), load(graph)(arrays), strict=True):
+        assert one.tobytes() == other.tobytes()
+    counts = {m.entry.kind: m.calls for m in program.measured()}
+    assert counts["step: contraction"] == 5
+    assert counts["step: look"] == 5  # the one that ends the loop has no mark after it
+
+
+def test_it_is_shown(tmp_path):
+    graph, _ = recurrence(5)
+    show.show(graph, (), tmp_path, code=True)
+    text = "".join(p.read_text() for p in sorted(tmp_path.glob("*.txt")))
+    assert "loop: any number of steps of" in text
+    assert re.search(r"step \d+\. the end, if the boolean of entry \d+ is false", text)
+    assert "at last. kernel" in text
