@@ -8,6 +8,7 @@ from typing import Any
 
 from llvmlite import ir
 
+from slipstream.compiler.codegen.blocked import write_blocked
 from slipstream.compiler.codegen.contraction import write_contraction
 from slipstream.compiler.codegen.loop_nest import write_loop_nest
 from slipstream.compiler.codegen.machine import module_text
@@ -67,6 +68,8 @@ def kernel_text(record: Kernel, name: str, target: Target) -> str:
 
 def _written(module: ir.Module, name: str, record: Kernel, target: Target) -> Any:
     """The function of a kernel; some records have writers of their own."""
+    if isinstance(record, Contraction) and record.blocks is not None:
+        return write_blocked(module, name, record, target)
     turn = turn_of(record) if isinstance(record, LoopNest) else None
     if isinstance(record, LoopNest) and turn is not None:
         return write_transposition(module, name, record, turn, target)
