@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from comparison import check, small_caches, types_of
 
+from slipstream.compiler.describe import flops, kind_of
 from slipstream.compiler.kernels import Contraction
 from slipstream.compiler.passes.block import is_large
 from slipstream.compiler.pipeline import KernelStep, schedule
@@ -171,6 +172,15 @@ def test_any_number_of_threads_gives_the_same_bits(threads, monkeypatch):
 def test_what_fits_the_cache_or_is_read_once_is_not_cut(sizes, is_cut):
     arrays = [np.empty((sizes[0], sizes[1]), np.float32), np.empty(sizes[1:], np.float32)]
     assert bool(blocks_of(drawn(product, arrays))) == is_cut
+
+
+def test_copies_of_operands_are_no_products():
+    arrays = operands((64, 64, 64), (1, 0))
+    with small_caches():
+        planned = schedule(drawn(lambda x, y: product(x, y, (1, 0)), arrays), ())
+    (step,) = planned.steps
+    found = [(kind_of(kernel, step.group), flops(kernel, step.group)) for kernel, _ in step.calls]
+    assert found == [("copy", None), ("copy", None), ("contraction", 2 * 64**3)]
 
 
 def test_a_large_product():
