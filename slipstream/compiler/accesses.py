@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from slipstream.compiler.kernels import (
     Bounds,
@@ -11,6 +11,7 @@ from slipstream.compiler.kernels import (
     Kernel,
     LastPlaces,
     Load,
+    Loop,
     LoopNest,
     Picked,
 )
@@ -78,12 +79,27 @@ def _of_body(kernel: LoopNest | Contraction, sizes: Shape) -> Iterator[Walk]:
 
 
 def _operands(kernel: Contraction) -> Iterator[Walk]:
-    loops = (*kernel.walked, *kernel.inner)
+    loops = _loops(kernel)
     sizes, item = tuple(loop.size for loop in loops), kernel.dtype.size
     for buffer, strides in enumerate(
         (tuple(loop.left for loop in loops), tuple(loop.right for loop in loops))
     ):
         yield Walk(buffer, False, kernel.offsets[buffer], sizes, strides, item)
+    if kernel.blocks is not None and kernel.blocks.sums is not None:
+        numbers = _row(kernel.blocks.sums, True, kernel.waiting, item)
+        yield from (numbers, replace(numbers, writes=False))
+
+
+def _loops(kernel: Contraction) -> tuple[Loop, ...]:
+    """The loops that walk the operands; those over columns in panels are two."""
+    loops = (*kernel.walked, *kernel.inner)
+    blocks, columns = kernel.blocks, kernel.columns
+    if blocks is None or blocks.panel == blocks.columns:
+        return loops
+    panels = Loop(-(-columns.size // blocks.columns), 0, blocks.panel, 0)
+    within = replace(columns, size=min(columns.size, blocks.columns))
+    outer = len(kernel.outer) + 1
+    return (*loops[:outer], panels, within, *kernel.inner)
 
 
 def _picked(kernel: Picked) -> Iterator[Walk]:

@@ -38,7 +38,9 @@ def kind_of(kernel: Kernel, group: Group) -> str:
         return "bounds" if isinstance(kernel, Bounds) else "loop"
     if group.kind == "call":  # beside a loop
         return "copy"
-    return "product nest" if group.kind == "product" else group.kind
+    if group.kind == "product":
+        return "copy" if _lays_out(kernel) else "product nest"
+    return group.kind
 
 
 def text_of(call: Call, step: KernelStep) -> str:
@@ -142,11 +144,16 @@ def flops(kernel: Kernel, group: Group) -> int | None:
     """The multiplications and additions of a contraction, two a product; None for all others."""
     if isinstance(kernel, Contraction):
         return products(kernel)
-    if isinstance(kernel, LoopNest) and group.kind == "product":
+    if isinstance(kernel, LoopNest) and group.kind == "product" and not _lays_out(kernel):
         return 2 * math.prod(kernel.shape)
     if isinstance(kernel, TimeLoop) and kernel.length < MANY:
         return kernel.length * sum(flops(inner, group) or 0 for inner in plain(kernel.calls))
     return None
+
+
+def _lays_out(kernel: Kernel) -> bool:
+    """Whether a kernel only puts an operand of a contraction in the order it is read."""
+    return isinstance(kernel, LoopNest) and len(kernel.body) == 1
 
 
 def bytes_touched(call: Call) -> int:

@@ -103,6 +103,25 @@ class Loop:
 
 
 @dataclass(frozen=True)
+class Blocks:
+    """How a contraction is cut where its operands leave a level of the cache.
+
+    A tile is `rows` by `columns`; the columns of the next one lie `panel` elements further on in
+    the right operand. `group` tiles of rows follow each other in one tile of columns. Of the inner
+    loops, each turn of those before number `depth` is a block of the sum, and each `step` turns of
+    that one. Totals wait for the next block in buffer `sums`, None if there is one block.
+    """
+
+    rows: int
+    columns: int
+    panel: int
+    group: int
+    depth: int
+    step: int
+    sums: int | None = None
+
+
+@dataclass(frozen=True)
 class Contraction:
     """The sum of left * right over the inner loops, then for each such total: body and stores.
 
@@ -120,6 +139,7 @@ class Contraction:
     dtype: DType
     body: tuple[Instruction, ...] = ()
     stores: tuple[Store, ...] = ()
+    blocks: Blocks | None = None
 
     @property
     def walked(self) -> tuple[Loop, ...]:
@@ -127,10 +147,19 @@ class Contraction:
         return (*self.outer, self.rows, self.columns)
 
     @property
+    def waiting(self) -> int:
+        """How many totals wait between blocks: those of whole tiles."""
+        if self.blocks is None or self.blocks.sums is None:
+            return 0
+        rows, columns = self.blocks.rows, self.blocks.columns
+        across = -(-self.rows.size // rows) * -(-self.columns.size // columns)
+        return math.prod(loop.size for loop in self.outer) * across * rows * columns
+
+    @property
     def buffers(self) -> int:
         """How many buffers the kernel is called with."""
         loads = [i.access.buffer for i in self.body if isinstance(i, Load)]
-        return 1 + max([*loads, *(s.access.buffer for s in self.stores)])
+        return 1 + max([*loads, *written_buffers(self)])
 
 
 @dataclass(frozen=True)
@@ -296,7 +325,9 @@ def written_buffers(kernel: Kernel) -> frozenset[int]:
         return frozenset({2})
     if isinstance(kernel, Bounds | Mark | Look):  # threads that find a fault all write the same
         return frozenset()
-    return frozenset(store.access.buffer for store in kernel.stores)
+    stored = frozenset(store.access.buffer for store in kernel.stores)
+    blocks = kernel.blocks if isinstance(kernel, Contraction) else None
+    return stored if blocks is None or blocks.sums is None else stored | {blocks.sums}
 
 
 def sharing(kernel: Kernel, places: Sequence[int]) -> Kernel:

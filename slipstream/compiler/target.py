@@ -16,6 +16,10 @@ from typing import Any
 from slipstream import settings
 from slipstream.compiler import cache
 
+FIRST_CACHE, SECOND_CACHE = 32 << 10, 1 << 20
+# Bytes of the levels that each core has to itself. LLVM does not tell them, and by asking the
+# system two machines of one name would get different code. Smaller ones cost some speed.
+
 LEVELS = {"x86-64-v2": 128, "x86-64-v3": 256, "x86-64-v4": 512}
 NEON = ("aarch64-unknown-linux-gnu", "neoverse-n1", "", 128)
 PROCESSORS = Path("/proc/cpuinfo")
@@ -25,12 +29,17 @@ CHANGING = ("cpu mhz", "bogomips")  # what it says that is another number each t
 
 @dataclass(frozen=True)
 class Target:
-    """An instruction set: what LLVM calls it, and the bits and number of its vector registers."""
+    """An instruction set: what LLVM calls it, and the bits and number of its vector registers.
+
+    The caches are bytes of the levels that a core has to itself.
+    """
 
     triple: str
     cpu: str
     features: str
     vector_bits: int
+    first_cache: int = FIRST_CACHE
+    second_cache: int = SECOND_CACHE
 
     @property
     def registers(self) -> int:

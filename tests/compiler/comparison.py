@@ -1,14 +1,33 @@
 """Compiled programs beside the meanings of their graphs."""
 
+from contextlib import contextmanager
+from dataclasses import replace
+from unittest import mock
+
 import ml_dtypes  # noqa: F401  NumPy knows bfloat16 from here on
 import numpy as np
 
+from slipstream.compiler.passes import block, lower
 from slipstream.compiler.program import load
+from slipstream.compiler.target import target
 from slipstream.ir.dtypes import from_numpy
 from slipstream.ir.types import TensorType
 from slipstream.primitives.evaluate import evaluate
 
 TOLERANCE = {"float16": 2e-3, "bfloat16": 2e-2, "float32": 2e-6, "complex64": 2e-6}
+
+
+@contextmanager
+def small_caches(first=512, second=512, far=8):
+    """Small contractions are cut into blocks, as if the caches held so few bytes."""
+    small = replace(target(), first_cache=first, second_cache=second)
+    few = {"FEWEST_ROWS": 2, "FEWEST_COLUMNS": 1, "FAR": far}
+    few["FEWEST_USES"] = {"left": 3, "right": 3}
+    with (
+        mock.patch.object(lower, "target", lambda: small),
+        mock.patch.multiple(block, **few),
+    ):
+        yield
 
 
 def types_of(arrays):

@@ -14,13 +14,14 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import replace
 from typing import Any
 from unittest import mock
 
 import ml_dtypes
 import numpy as np
+from comparison import small_caches
 from random_graphs import Case, random_case
 
 from slipstream import settings
@@ -256,7 +257,12 @@ def _trimmed(graph: Graph, case: Case) -> Case:
 
 
 def examine(seed: int) -> str:
-    """A report on the program of a seed: empty if it agrees."""
+    """A report on the program of a seed: empty if it agrees. Every other one has small caches."""
+    with small_caches() if seed % 2 else nullcontext():
+        return _examined(seed)
+
+
+def _examined(seed: int) -> str:
     case = random_case(seed)
     found = complaint(case)
     if not found:

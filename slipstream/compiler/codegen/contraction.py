@@ -71,14 +71,16 @@ def tile_shape(kernel: Contraction, target: Target, width: int) -> tuple[int, in
 
 
 def write_contraction(module: ir.Module, name: str, kernel: Contraction, target: Target) -> Any:
-    """The function of a contraction."""
+    """The function of a contraction that is not cut into blocks."""
     writer = Writer(module, name, kernel.buffers, lanes(kernel, target))
-    _Tiles(writer, kernel, *tile_shape(kernel, target, writer.lanes)).write()
+    Tiles(writer, kernel, *tile_shape(kernel, target, writer.lanes)).write()
     writer.b.ret_void()
     return writer.function
 
 
-class _Tiles:
+class Tiles:
+    """The tiles of a contraction under construction."""
+
     def __init__(self, writer: Writer, kernel: Contraction, rows: int, vectors: int) -> None:
         self.w, self.kernel, self.rows, self.vectors = writer, kernel, rows, vectors
         self.left, self.right, *_ = writer.buffers
@@ -86,11 +88,10 @@ class _Tiles:
 
     def write(self) -> None:
         """Tiles are numbered, columns slowest, and divided among the threads."""
-        left, right = self.kernel.offsets
-        start = Places(I64(left), I64(right), (I64(0),) * len(self.kernel.walked))
+        start = self.start()
         columns, rows = (
-            self._tiles(self.kernel.columns, self.width),
-            self._tiles(self.kernel.rows, self.rows),
+            self.tiles(self.kernel.columns, self.width),
+            self.tiles(self.kernel.rows, self.rows),
         )
         sizes = [*(loop.size for loop in self.kernel.outer), columns, rows]
 
@@ -98,39 +99,46 @@ class _Tiles:
             *counters, column, row = self.w.digits(number, sizes)
             places = start
             for position, counter in enumerate(counters):
-                places = self._moved(places, position, counter)
-            self._columns(places, column, row)
+                places = self.moved(places, position, counter)
+            self.columns(places, column, row)
 
         self.w.each_of_mine(math.prod(sizes), once)
 
+    def start(self) -> Places:
+        """Where the operands begin."""
+        left, right = self.kernel.offsets
+        return Places(I64(left), I64(right), (I64(0),) * len(self.kernel.walked))
+
     @property
     def width(self) -> int:
+        """Columns of a tile."""
         return self.w.lanes * self.vectors
 
-    def _tiles(self, loop: Loop, step: int) -> int:
+    def tiles(self, loop: Loop, step: int) -> int:
+        """How many parts of so many turns a loop has."""
         return -(-loop.size // step)
 
-    def _moved(self, places: Places, position: int, counter: Any) -> Places:
+    def moved(self, places: Places, position: int, counter: Any) -> Places:
         """The places at a counter of a loop of the result."""
         loop = self.kernel.walked[position]
         before, after = places.counters[:position], places.counters[position + 1 :]
-        return self._summed(places, loop, counter)._replace(counters=(*before, counter, *after))
+        return self.summed(places, loop, counter)._replace(counters=(*before, counter, *after))
 
-    def _summed(self, places: Places, loop: Loop, counter: Any) -> Places:
+    def summed(self, places: Places, loop: Loop, counter: Any) -> Places:
         """The places at a counter of any loop, as far as the operands go."""
         left = self.w.offset(places.left, counter, loop.left)
         right = self.w.offset(places.right, counter, loop.right)
         return places._replace(left=left, right=right)
 
-    def _columns(self, places: Places, column: Any, row: Any) -> None:
+    def columns(self, places: Places, column: Any, row: Any) -> None:
         """The tile's columns, of which the last tile has fewer."""
         rest = self.kernel.columns.size % self.width
         full = Tile(self.rows, self.vectors, None)
-        places = self._moved(places, len(self.kernel.outer) + 1, self._times(column, self.width))
+        places = self.at_columns(places, column)
         vectors = -(-rest // self.w.lanes)
         edge = Tile(self.rows, vectors, rest % self.w.lanes or None)
         self._cases(
-            column, self._tiles(self.kernel.columns, self.width), bool(rest),
+            column, self.tiles(self.kernel.columns, self.width), bool(rest),
             lambda: self._rows(full, places, row), lambda: self._rows(edge, places, row),
         )  # fmt: skip
 
@@ -138,12 +146,16 @@ class _Tiles:
         """The tile's rows, of which the last tile has fewer."""
         rows = self.kernel.rows
         rest = rows.size % tile.rows
-        places = self._moved(places, len(self.kernel.outer), self._times(row, tile.rows))
+        places = self.moved(places, len(self.kernel.outer), self._times(row, tile.rows))
         edge = tile._replace(rows=rest)
         self._cases(
-            row, self._tiles(rows, tile.rows), bool(rest),
-            lambda: self._tile(tile, places), lambda: self._tile(edge, places),
+            row, self.tiles(rows, tile.rows), bool(rest),
+            lambda: self.tile(tile, places), lambda: self.tile(edge, places),
         )  # fmt: skip
+
+    def at_columns(self, places: Places, number: Any) -> Places:
+        """Where a tile of columns begins."""
+        return self.moved(places, len(self.kernel.outer) + 1, self._times(number, self.width))
 
     def _times(self, counter: Any, step: int) -> Any:
         return self.w.offset(I64(0), counter, step)
@@ -165,28 +177,33 @@ class _Tiles:
                 whole()
         return None
 
-    def _tile(self, tile: Tile, places: Places) -> None:
+    def tile(self, tile: Tile, places: Places) -> None:
+        """The totals of a tile, and what follows them."""
         zeros = [self.zero] * (tile.rows * tile.vectors)
         finish = Finish(self.w, self.kernel, places)
         if math.prod(loop.size for loop in self.kernel.inner) >= LONG:
             finish.prefetch(tile)
-        sums = self._inner(self.kernel.inner, places, tile, zeros)
+        self.finished(finish, tile, self.inner(self.kernel.inner, places, tile, zeros))
+
+    def finished(self, finish: Finish, tile: Tile, sums: Sequence[Any]) -> None:
+        """What follows the totals."""
         for index, total in enumerate(sums):
             row, vector = divmod(index, tile.vectors)
             finish.write(row, vector, total, self._mask(tile, vector))
 
-    def _inner(
+    def inner(
         self, loops: Sequence[Loop], places: Places, tile: Tile, sums: Sequence[Any]
     ) -> Sequence[Any]:
+        """The sums with all turns of these loops added."""
         if not loops:
-            return self._step(places, tile, sums)
+            return self.step(places, tile, sums)
 
         def once(counter: Any, carried: list[Any]) -> Sequence[Any]:
-            return self._inner(loops[1:], self._summed(places, loops[0], counter), tile, carried)
+            return self.inner(loops[1:], self.summed(places, loops[0], counter), tile, carried)
 
         return self.w.loop(loops[0].size, once, sums)
 
-    def _step(self, places: Places, tile: Tile, sums: Sequence[Any]) -> list[Any]:
+    def step(self, places: Places, tile: Tile, sums: Sequence[Any]) -> list[Any]:
         """One outer product, added to the sums."""
         w, dtype = self.w, self.kernel.dtype
         left = w.address(self.left, places.left, I8, dtype.size)

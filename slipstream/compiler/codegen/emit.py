@@ -8,12 +8,14 @@ from typing import Any
 
 from llvmlite import ir
 
+from slipstream.compiler.codegen.blocked import write_blocked
 from slipstream.compiler.codegen.contraction import write_contraction
 from slipstream.compiler.codegen.loop_nest import write_loop_nest
 from slipstream.compiler.codegen.machine import module_text
 from slipstream.compiler.codegen.mark import write_mark
 from slipstream.compiler.codegen.picked import write_bounds, write_last_places, write_picked
 from slipstream.compiler.codegen.team import SEGMENT, call_barrier, each
+from slipstream.compiler.codegen.transposed import turn_of, write_transposition
 from slipstream.compiler.codegen.vector import BYTES, I8, I64
 from slipstream.compiler.kernels import (
     Bounds,
@@ -61,8 +63,18 @@ class Segment:
 def kernel_text(record: Kernel, name: str, target: Target) -> str:
     """The module of one kernel, whose function has this name."""
     module = ir.Module()
-    WRITERS[type(record)](module, name, record, target).linkage = "external"
+    _written(module, name, record, target).linkage = "external"
     return module_text(module, target)
+
+
+def _written(module: ir.Module, name: str, record: Kernel, target: Target) -> Any:
+    """The function of a kernel; some records have writers of their own."""
+    if isinstance(record, Contraction) and record.blocks is not None:
+        return write_blocked(module, name, record, target)
+    turn = turn_of(record) if isinstance(record, LoopNest) else None
+    if isinstance(record, LoopNest) and turn is not None:
+        return write_transposition(module, name, record, turn, target)
+    return WRITERS[type(record)](module, name, record, target)
 
 
 class SegmentWriter:
@@ -83,6 +95,14 @@ class SegmentWriter:
     def text(self) -> str:
         """The module."""
         return module_text(self.module, self.target)
+
+    def _written(self, name: str, record: Kernel) -> Any:
+        if isinstance(record, Contraction) and record.blocks is not None:
+            return write_blocked(self.module, name, record, self.target)
+        turn = turn_of(record) if isinstance(record, LoopNest) else None
+        if isinstance(record, LoopNest) and turn is not None:
+            return write_transposition(self.module, name, record, turn, self.target)
+        return WRITERS[type(record)](self.module, name, record, self.target)
 
     def segment(self, segment: Segment) -> str:
         """A function that takes a table of addresses and calls kernels on entries of it.

@@ -59,15 +59,16 @@ class Writer:
 
     def loop(
         self,
-        count: int,
+        count: Any,
         body: Callable[[Any, list[Any]], Sequence[Any] | None],
         carried: Sequence[Any] = (),
         step: int = 1,
     ) -> list[Any]:
         """for i in range(0, count, step): carried = body(i, carried); what is carried out.
 
-        `count` is a positive multiple of `step`.
+        `count` is a positive multiple of `step`, known now or when it runs.
         """
+        end = I64(count) if isinstance(count, int) else count
         if count == step:
             return [*(body(I64(0), [*carried]) or ())]
         b = self.b
@@ -81,7 +82,7 @@ class Writer:
         for phi, start, later in zip(phis, first, (following, *results), strict=True):
             phi.add_incoming(start, before)
             phi.add_incoming(later, b.block)
-        b.cbranch(b.icmp_unsigned("<", following, I64(count)), inside, after)
+        b.cbranch(b.icmp_unsigned("<", following, end), inside, after)
         b.position_at_end(after)
         return results
 

@@ -1,0 +1,176 @@
+"""Code for contractions whose operands leave a level of the cache: the sum cut into blocks.
+
+What the tiles of a group read of one block stays in the second level while they are computed;
+the totals wait in memory for the next block (Goto and van de Geijn 2008; Van Zee and van de Geijn
+2015). A tile is always the same thread's, and its blocks are added in order, so the result does
+not depend on the number of threads.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from llvmlite import ir
+
+from slipstream.compiler.codegen.contraction import Finish, Places, Tile, Tiles, lanes
+from slipstream.compiler.codegen.vector import I64, LINE, Writer
+from slipstream.compiler.kernels import Blocks, Contraction
+from slipstream.compiler.target import Target
+
+
+def write_blocked(module: ir.Module, name: str, kernel: Contraction, target: Target) -> Any:
+    """The function of a contraction in blocks."""
+    assert kernel.blocks is not None
+    writer = Writer(module, name, kernel.buffers, lanes(kernel, target))
+    _Blocked(writer, kernel, kernel.blocks).write()
+    writer.b.ret_void()
+    return writer.function
+
+
+class _Blocked(Tiles):
+    """The tiles of one block after the other. `turns` of the cut loop are in this block."""
+
+    number: Any  # of the tile
+    block: Any
+    turns: Any
+
+    def __init__(self, writer: Writer, kernel: Contraction, blocks: Blocks) -> None:
+        super().__init__(writer, kernel, blocks.rows, blocks.columns // writer.lanes)
+        self.blocks = blocks
+        loops = [*enumerate(kernel.outer)]
+        self.beside = {i: n.size for i, n in loops if n.right}  # have a right operand of their own
+        self.down = {i: n.size for i, n in loops if not n.right}  # more rows, as it were
+        self.heights = [*self.down.values(), self.tiles(kernel.rows, self.rows)]
+        self.across = self.tiles(kernel.columns, self.width)
+        *before, self.cut = kernel.inner[: blocks.depth + 1]
+        self.before = before
+        self.counts = [*(n.size for n in before), self.tiles(self.cut, blocks.step)]
+        self.last = math.prod(self.counts) - 1
+        self.ahead = self._ahead()
+
+    # the order
+
+    def write(self) -> None:
+        """Block by block, this thread's tiles."""
+        self.w.loop(self.last + 1, self._block)
+
+    def _block(self, block: Any, _: Sequence[Any]) -> None:
+        places = self.start()
+        *counters, part = self.w.digits(block, self.counts)
+        for loop, counter in zip(self.before, counters, strict=True):
+            places = self.summed(places, loop, counter)
+        step = self.blocks.step
+        places = self.summed(places, self.cut, self.w.offset(I64(0), part, step))
+        self.block = block
+        self.turns = self._size(part, self.cut.size, step)
+        tiles = math.prod(self.beside.values()) * math.prod(self.heights) * self.across
+        self.w.each_of_mine(tiles, lambda n: self._numbered(places, n))
+
+    def _size(self, part: Any, whole: int, step: int) -> Any:
+        """How much of `whole` is in a part of it: `step`, or less in the last one."""
+        rest = whole % step
+        if not rest:
+            return step
+        is_last = self.w.b.icmp_unsigned("==", part, I64(whole // step))
+        return self.w.b.select(is_last, I64(rest), I64(step))
+
+    def _numbered(self, places: Places, number: Any) -> None:
+        """One tile: a group of rows is slowest, then columns, then the rows of the group."""
+        b, rows, self.number = self.w.b, math.prod(self.heights), number
+        sizes = [*self.beside.values(), rows * self.across]
+        *counters, number = self.w.digits(number, sizes)
+        for position, counter in zip(self.beside, counters, strict=True):
+            places = self.moved(places, position, counter)
+        group, number = self._divided(number, self.blocks.group * self.across)
+        column, row = self._divided(number, self._size(group, rows, self.blocks.group))
+        row = b.add(b.mul(group, I64(self.blocks.group)), row)
+        *counters, row = self.w.digits(row, self.heights)
+        for position, counter in zip(self.down, counters, strict=True):
+            places = self.moved(places, position, counter)
+        self.columns(places, column, row)
+
+    def _divided(self, number: Any, by: Any) -> tuple[Any, Any]:
+        by = I64(by) if isinstance(by, int) else by
+        return self.w.b.udiv(number, by), self.w.b.urem(number, by)
+
+    # a tile
+
+    def _ahead(self) -> int:
+        """How far beside a row the next tiles' numbers are fetched meanwhile; 0: not at all.
+
+        Where rows lie together, and turns of the sum apart, the processor sees no order in that.
+        """
+        line = LINE // self.kernel.dtype.size
+        is_strided = self.kernel.rows.left == 1 and abs(self.kernel.inner[-1].left) > line
+        return line if is_strided else 0
+
+    def at_columns(self, places: Places, number: Any) -> Places:
+        """Where a tile of columns begins, and its panel."""
+        moved = super().at_columns(places, number)
+        return moved._replace(right=self.w.offset(places.right, number, self.blocks.panel))
+
+    def tile(self, tile: Tile, places: Places) -> None:
+        """This block's part of the totals of a tile; after the last block, what follows them."""
+        rest = self.kernel.inner[self.blocks.depth + 1 :]
+        finish = Finish(self.w, self.kernel, places)
+        if not self.last:
+            finish.prefetch(tile)
+
+        def once(counter: Any, carried: list[Any]) -> Sequence[Any]:
+            return self.inner(rest, self.summed(places, self.cut, counter), tile, carried)
+
+        sums = self.w.loop(self.turns, once, self._begun(tile))
+        if not self.last:
+            return self.finished(finish, tile, sums)
+        is_last = self.w.b.icmp_unsigned("==", self.block, I64(self.last))
+        with self.w.b.if_else(is_last) as (last, others):
+            with last:
+                self.finished(finish, tile, sums)
+            with others:
+                self._waiting(tile, lambda index, at: self._put(sums[index], at))
+        return None
+
+    def step(self, places: Places, tile: Tile, sums: Sequence[Any]) -> list[Any]:
+        """One outer product, and a look ahead."""
+        if self.ahead:
+            place = self.w.offset(places.left, I64(1), self.ahead)
+            self.w.prefetch(self.left, place, self.kernel.dtype, is_written=False)
+        return super().step(places, tile, sums)
+
+    def _begun(self, tile: Tile) -> list[Any]:
+        """What the blocks before have summed up."""
+        zeros = [self.zero] * (tile.rows * tile.vectors)
+        if not self.last:
+            return zeros
+        b, dtype = self.w.b, self.kernel.dtype
+        before, more, after = b.block, b.append_basic_block(), b.append_basic_block()
+        b.cbranch(b.icmp_unsigned("==", self.block, I64(0)), after, more)
+        b.position_at_end(more)
+        known = self._waiting(tile, lambda _, at: self.w.load_vector(self._sums, at, dtype))
+        b.branch(after)
+        b.position_at_end(after)
+        phis = [b.phi(zero.type) for zero in zeros]
+        for phi, zero, value in zip(phis, zeros, known, strict=True):
+            phi.add_incoming(zero, before)
+            phi.add_incoming(value, more)
+        return phis
+
+    @property
+    def _sums(self) -> Any:
+        assert self.blocks.sums is not None
+        return self.w.buffers[self.blocks.sums]
+
+    def _put(self, value: Any, at: Any) -> None:
+        self.w.store_vector(value, self._sums, at, self.kernel.dtype)
+
+    def _waiting(self, tile: Tile, act: Callable[[int, Any], Any]) -> list[Any]:
+        """Act on each vector of totals, and where it waits: tiles lie as they are numbered."""
+        base = self.w.offset(I64(0), self.number, self.rows * self.width)
+        done = []
+        for index in range(tile.rows * tile.vectors):
+            row, vector = divmod(index, tile.vectors)
+            place = row * self.width + vector * self.w.lanes
+            done.append(act(index, self.w.offset(base, I64(1), place)))
+        return done
