@@ -1,7 +1,7 @@
 """Powers, exponentials, logarithms, angles and hyperbolic functions.
 
-A compiler emits exp, expm1, log, log1p, power, sin, cos, tanh, arctan and arctan2; the others
-expand into these, in forms exact near zero that overflow only where the function does.
+What a compiler has no code for expands into what it has (`slipstream info --ops` tells which), in
+forms exact near zero that overflow only where the function does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from slipstream.ir.dtypes import FLOATS, DType
 from slipstream.ir.graph import Array
 from slipstream.primitives.arithmetic import absolute, maximum, minimum, rsqrt, sign, sqrt
 from slipstream.primitives.base import Primitive, misfit
-from slipstream.primitives.comparison import greater, less
+from slipstream.primitives.comparison import equal, greater, less
 from slipstream.primitives.complex import conj
 from slipstream.primitives.families import CONTINUOUS, NUMERIC, elementwise, where
 from slipstream.primitives.samples import between, positive, reals, sample
@@ -135,11 +135,16 @@ def _largest_logarithm(dtype: DType) -> float:
     return {"float16": 11.0, "float64": 709.0}.get(dtype.name, 88.0)
 
 
+def _with_sign(size: Any, x: Any) -> Any:
+    """The size with the sign of x; x itself, of either sign, where it is 0."""
+    return where(equal(x, x.coerce(0)), x, sign(x) * size)
+
+
 def _sinh_expanded(x: Any) -> Any:
     """2 sinh(a/2) cosh(a/2) of a = |x|, both by expm1(a/2), which overflows later than exp(a)."""
     t = expm1(minimum(absolute(x) * 0.5, x.coerce(_largest_logarithm(x.dtype))))
     e = t + 1
-    return sign(x) * (0.5 * (t + t / e)) * (e + 1 / e)
+    return _with_sign((0.5 * (t + t / e)) * (e + 1 / e), x)
 
 
 def _cosh_expanded(x: Any) -> Any:
@@ -175,7 +180,7 @@ def _log1p_or_far(a: Any, near: Any) -> Any:
 def _arcsinh_expanded(x: Any) -> Any:
     a = absolute(x)
     square = a * a
-    return sign(x) * _log1p_or_far(a, a + square / (1 + sqrt(square + 1)))
+    return _with_sign(_log1p_or_far(a, a + square / (1 + sqrt(square + 1))), x)
 
 
 def _arccosh_expanded(x: Any) -> Any:
@@ -186,7 +191,7 @@ def _arccosh_expanded(x: Any) -> Any:
 
 def _arctanh_expanded(x: Any) -> Any:
     a = absolute(x)
-    return sign(x) * 0.5 * log1p(2 * a / (1 - a))
+    return _with_sign(0.5 * log1p(2 * a / (1 - a)), x)
 
 
 arcsinh = elementwise(
