@@ -114,7 +114,7 @@ class ConcreteFunction:
 
     def _packed(self, tensors: Iterable[Any]) -> Any:
         results = iter(tensors)
-        if self.structured_outputs is _RESULT:
+        if self._structure is _RESULT:
             return next(results)
         return map_structure(
             lambda leaf: next(results) if leaf is _RESULT else leaf, self._structure

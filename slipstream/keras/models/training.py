@@ -430,7 +430,7 @@ class Trainer:
         if not callbacks and not verbose:  # nobody watches
             batches = None if steps else in_one_batch(x, batch_size)
             batches = batches or limited(source_of(x, None, None, batch_size), steps, [])
-            return _joined([step(batch) for batch in batches])
+            return _joined([step(packed(*batch)) for batch in batches])
         source = source_of(x, None, None, batch_size)
         listed = CallbackList(
             callbacks, self, steps=steps or source.batches, verbose=verbose, history=False
