@@ -99,6 +99,10 @@ class ConcreteFunction:
     def run(self, tensors: Sequence[EagerTensor]) -> Any:
         return self._packed(self.program(tensors))
 
+    def prepare(self) -> None:
+        """Begin to compile, while other programs run; the first run raises what goes wrong."""
+        self.program.prepare()
+
     def repeat(self, arrays: Sequence[Array], moving: int) -> Any:
         """A run for each element of `arrays[moving]`, which is that argument in it; what the last
         returned. No tape sees it.
@@ -110,7 +114,7 @@ class ConcreteFunction:
 
     def _packed(self, tensors: Iterable[Any]) -> Any:
         results = iter(tensors)
-        if self.structured_outputs is _RESULT:
+        if self._structure is _RESULT:
             return next(results)
         return map_structure(
             lambda leaf: next(results) if leaf is _RESULT else leaf, self._structure

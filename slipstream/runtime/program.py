@@ -11,6 +11,7 @@ from slipstream.ir.graph import Array, Graph
 from slipstream.primitives.base import LEVEL, REGISTRY
 from slipstream.primitives.control import acts
 from slipstream.primitives.tracing import as_tuple
+from slipstream.runtime.behind import Behind
 from slipstream.runtime.eager import EAGER
 from slipstream.runtime.executor import Executor, Loaded, executor
 from slipstream.runtime.halves import Halves
@@ -46,6 +47,7 @@ class Program:
         self._overwritten = frozenset(self.written)
         self._loaded: Any = None
         self._halves: dict[tuple[bool, ...], Halves] = {}
+        self._coming: Behind | None = None
 
     @property
     def in_place(self) -> tuple[tuple[int, int], ...]:
@@ -79,14 +81,28 @@ class Program:
             cell.replace(array, owned=chosen.in_place)
         return list(outputs[: self.results])
 
+    def prepare(self) -> None:
+        """Begin to load the program, in a thread of its own. The first run waits for it, and
+        raises what goes wrong.
+        """
+        if self._loaded is None and self._coming is None:
+            chosen = executor()
+            self._coming = Behind(lambda: self._load(chosen))
+
     def _ready(self) -> tuple[Executor, Loaded]:
         """The executor in force, and its program."""
         chosen = executor()
+        coming, self._coming = self._coming, None
+        if coming is not None:
+            self._loaded = coming.result()
         if self._loaded is None or self._loaded[0] is not chosen:
-            loaded = chosen.load(self.graph, self.in_place)
-            loaded.hold(self._arguments)
-            self._loaded = chosen, loaded
+            self._loaded = self._load(chosen)
         return self._loaded  # type: ignore[no-any-return]
+
+    def _load(self, chosen: Executor) -> tuple[Executor, Loaded]:
+        loaded = chosen.load(self.graph, self.in_place)
+        loaded.hold(self._arguments)
+        return chosen, loaded
 
     def _bound(
         self, arguments: Sequence[Array], storage: Callable[[Cell], Cell], in_place: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 
 import slipstream as tf
 from slipstream.keras.models import epochs
+from slipstream.runtime.executor import EXECUTORS
+from slipstream.runtime.native import NativeExecutor
 
 layers = tf.keras.layers
 
@@ -112,3 +115,78 @@ def test_an_error_in_the_middle_says_where(capsys: pytest.CaptureFixture[str]) -
     x[50] = 7
     with pytest.raises(tf.errors.InvalidArgumentError, match="= 7 is not in"):
         model.fit(x, np.zeros((64, 1, 2), "f"), batch_size=4, epochs=3, verbose=0)
+
+
+def sized(samples: int, **options: Any) -> tuple[list[np.ndarray], Any]:
+    """Weights and history of a network that was fitted to so many samples, 16 a batch."""
+    tf.keras.utils.set_random_seed(5)
+    hidden = [layers.Dense(8, activation="relu"), layers.Dropout(0.3), layers.Dense(3)]
+    model = tf.keras.Sequential([layers.Input((6,)), *hidden])
+    model.compile("adam", tf.keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    random = np.random.default_rng(0)
+    x, y = random.normal(size=(samples, 6)).astype("f"), random.integers(0, 3, samples)
+    history = model.fit(x, y, batch_size=16, epochs=2, verbose=0, **options).history
+    return model.get_weights(), history
+
+
+class Threads(NativeExecutor):
+    """The native executor, writing down which thread loads what."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def load(self, graph: Any, in_place: Any = ()) -> Any:
+        self.names.append(threading.current_thread().name)
+        return super().load(graph, in_place)
+
+
+def test_the_last_smaller_batch_is_compiled_behind_the_first_steps(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """And gives, bit for bit, what it gives if it is compiled where it is first needed."""
+    threads = Threads()
+    monkeypatch.setitem(EXECUTORS, "native", threads)
+    behind, history = sized(70)
+    main = threading.current_thread().name
+    assert threads.names == [main, "slipstream-behind"]
+    monkeypatch.setattr(epochs.Steps, "prepare", lambda *_: None)
+    threads.names.clear()
+    in_line, same = sized(70)
+    assert threads.names == [main, main]
+    assert history == same
+    for first, second in zip(behind, in_line, strict=True):
+        np.testing.assert_array_equal(first, second)
+
+
+def test_nothing_is_compiled_behind_where_batches_are_of_one_size(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = Threads()
+    monkeypatch.setitem(EXECUTORS, "native", threads)
+    sized(64)
+    sized(10)  # one batch, smaller than asked for
+    assert threads.names == [threading.current_thread().name] * 2
+
+
+def test_the_last_batch_of_an_evaluation_is_compiled_behind(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    threads = Threads()
+    monkeypatch.setitem(EXECUTORS, "native", threads)
+    x, y = np.ones((70, 6), "f"), np.zeros(70, "int32")
+    sized(64, validation_data=(x, y), validation_batch_size=32)
+    assert threads.names.count("slipstream-behind") == 1
+
+
+def test_what_goes_wrong_behind_is_raised_where_it_is_needed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Breaking(Threads):
+        def load(self, graph: Any, in_place: Any = ()) -> Any:
+            if threading.current_thread() is not threading.main_thread():
+                raise OSError("no room for the program")
+            return super().load(graph, in_place)
+
+    monkeypatch.setitem(EXECUTORS, "native", Breaking())
+    with pytest.raises(OSError, match="no room for the program"):
+        sized(70)

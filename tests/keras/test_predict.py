@@ -76,6 +76,17 @@ def test_what_is_predicted_belongs_to_the_caller() -> None:
         np.testing.assert_array_equal(model.predict(x, verbose=0), kept)
 
 
+def test_a_step_of_the_users_is_given_the_inputs_alone() -> None:
+    class Doubling(keras.Model):
+        def predict_step(self, data: Any) -> Any:
+            return data * 2.0
+
+    model, x = Doubling(), numbers(3, 4)
+    for given in ({}, {"callbacks": [Watching()]}):
+        np.testing.assert_array_equal(model.predict(x, verbose=0, **given), x * 2)
+        np.testing.assert_array_equal(model.predict(x, 2, verbose=0, **given), x * 2)
+
+
 def test_several_inputs_and_outputs() -> None:
     pair = [layers.Input((4,), name="a"), layers.Input((4,), name="b")]
     model = keras.Model(pair, {"sum": layers.Add()(pair), "first": pair[0] * 2.0})

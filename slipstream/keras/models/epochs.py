@@ -39,12 +39,24 @@ class Steps:
     def __call__(self, data: Any, numbers: Array) -> Any:
         """One step for each row of `numbers` [steps, batch]; what the last returned."""
         leaves = [np.ascontiguousarray(leaf) for leaf in flatten(data) if leaf is not None]
+        return self._program(data, leaves, numbers.shape[1]).repeat([numbers, *leaves], moving=0)
+
+    def prepare(self, data: Any, size: int) -> None:
+        """Have the program for batches of another size compiled while steps are made.
+
+        It is traced here and now: tracing runs the model's Python, in which there may be one thread
+        at a time.
+        """
+        leaves = [leaf for leaf in flatten(data) if leaf is not None]
+        self._program(data, leaves, size).prepare()
+
+    def _program(self, data: Any, leaves: list[Array], size: int) -> ConcreteFunction:
         types = [TensorType((SAMPLES, *a.shape[1:]), from_numpy(a.dtype)) for a in leaves]
         shape = map_structure(lambda leaf: leaf is None, data)
-        key = repr(shape), tuple(types), numbers.shape[1]
+        key = repr(shape), tuple(types), size
         if key not in self._programs:
-            self._programs[key] = self._traced(data, types, numbers.shape[1])
-        return self._programs[key].repeat([numbers, *leaves], moving=0)
+            self._programs[key] = self._traced(data, types, size)
+        return self._programs[key]
 
     def _traced(self, data: Any, types: list[TensorType], size: int) -> ConcreteFunction:
         def step(numbers: Any, *leaves: Any) -> Any:

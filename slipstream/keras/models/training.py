@@ -344,10 +344,13 @@ class Trainer:
         if class_weight is not None:
             weight = np.asarray(_weighted_by_class(y, weight, class_weight))
         steps, done, logs = self._steps("train"), 0, {}
-        for numbers in source.numbers():
+        epoch = source.numbers()
+        for numbers in epoch:
             for part in pace.parts(numbers):
                 listed.on_train_batch_begin(done)
                 logs = steps(packed(x, y, weight), part)
+                if not done:
+                    steps.prepare(packed(x, y, weight), epoch[-1].shape[1])
                 done += len(part)
                 listed.on_train_batch_end(done - 1, logs)
                 if self.stop_training:
@@ -403,11 +406,13 @@ class Trainer:
     def _test_at_once(self, source: Arrays, listed: CallbackList) -> dict[str, Any]:
         """All batches of arrays, many a call."""
         pace, steps = Pace(listed.wants_every("test")), self._steps("test")
-        done, logs = 0, {}
-        for numbers in source.numbers():
+        done, logs, numbered = 0, {}, source.numbers()
+        for numbers in numbered:
             for part in pace.parts(numbers):
                 listed.on_test_batch_begin(done)
                 logs = steps(packed(*source.data), part)
+                if not done:
+                    steps.prepare(packed(*source.data), numbered[-1].shape[1])
                 done += len(part)
                 listed.on_test_batch_end(done - 1, logs)
         return logs
@@ -425,7 +430,7 @@ class Trainer:
         if not callbacks and not verbose:  # nobody watches
             batches = None if steps else in_one_batch(x, batch_size)
             batches = batches or limited(source_of(x, None, None, batch_size), steps, [])
-            return _joined([step(batch) for batch in batches])
+            return _joined([step(packed(*batch)) for batch in batches])
         source = source_of(x, None, None, batch_size)
         listed = CallbackList(
             callbacks, self, steps=steps or source.batches, verbose=verbose, history=False
