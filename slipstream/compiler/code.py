@@ -6,7 +6,8 @@ one after the other, and compiled side by side meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from slipstream import settings
@@ -26,11 +27,28 @@ def compiled(wanted: Mapping[str, Writes], target: Target) -> list[bytes]:
     missing = [key for key in wanted if key not in found]
     if missing:
         with Pool(target, settings.thread_count()) as pool:
-            waiting = {key: pool.object_code(wanted[key]()) for key in missing}
+            waiting = {key: pool.object_code(text) for key, text in _written(wanted, missing)}
             made = {key: future.result() for key, future in waiting.items()}
         cache.write(made)
         found.update(made)
     return [found[key] for key in wanted]
+
+
+def _written(wanted: Mapping[str, Writes], keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The texts of modules by their keys.
+
+    llvmlite's modules are circles of many objects, which the collector would interrupt again and
+    again to look at all of the program's as well. Here it only looks at what a module left.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        for key in keys:
+            yield key, wanted[key]()
+            gc.collect(0)
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def object_files(kernels: Iterable[Kernel], target: Target) -> dict[Kernel, bytes]:
