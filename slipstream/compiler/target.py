@@ -7,7 +7,7 @@ LLVM takes longer to load than all of a small program's code.
 from __future__ import annotations
 
 import json
-import platform
+import sys
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -108,7 +108,7 @@ def _native() -> Target:
     described = _described()
     if not described:
         return _asked()
-    key = cache.key_of(described, platform.platform())
+    key = cache.key_of(described, sys.platform)
     known = cache.read([key])
     if known:
         return Target(**json.loads(known[key]))

@@ -102,6 +102,7 @@ class _Fusion:
     def __init__(self, graph: Graph) -> None:
         self.graph, self.outputs = graph, set(graph.outputs)
         self.views: dict[Value, View] = {}
+        self.wholes: dict[Value, View] = {}  # of values that are no views
         self.groups: dict[int, Group] = {}
         self.home: dict[Value, int] = {}  # group that makes a value
         self.before: dict[int, int] = {}  # all groups that must run before one, as bits
@@ -210,7 +211,10 @@ class _Fusion:
                 group = maker
 
     def _view(self, value: Value) -> View:
-        return self.views.get(value) or whole(value)
+        known = self.views.get(value) or self.wholes.get(value)
+        if known is None:
+            known = self.wholes[value] = whole(value)
+        return known
 
     def _common_space(self, maker: Group, group: Group) -> Shape | None:
         """The iteration space of both together; None where they must stay apart."""
