@@ -139,7 +139,8 @@ def _merged(graph: Graph) -> Graph:
     nodes: list[Node] = []
     loops: list[int] = []  # where scans are in `nodes`
     for node in graph.nodes:
-        node = replace(node, inputs=tuple(gone.get(v, v) for v in node.inputs))
+        if not gone.keys().isdisjoint(node.inputs):
+            node = replace(node, inputs=tuple(gone.get(v, v) for v in node.inputs))
         if node.operation is scan:
             for place in loops:
                 found = _contained(nodes[place], node) if _is_alike(nodes[place], node) else None
