@@ -75,7 +75,8 @@ class TeamWriter:
 
     def _pause(self) -> None:
         """A hint that this is a loop which waits."""
-        name, hint = "llvm.x86.sse2.pause", list[Any]()
+        hint: list[Any] = []
+        name = "llvm.x86.sse2.pause"
         if self.target.triple.startswith(("aarch64", "arm64")):
             name, hint = "llvm.aarch64.hint", [I32(YIELD_HINT)]
         known = self.module.globals.get(name)
