@@ -6,12 +6,11 @@ one after the other, and compiled side by side meanwhile.
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from slipstream import settings
-from slipstream.compiler import cache
+from slipstream.compiler import cache, collector
 from slipstream.compiler.codegen.emit import Segment, SegmentWriter, kernel_text
 from slipstream.compiler.codegen.image import Image, LinkedByLLVM, linked
 from slipstream.compiler.codegen.machine import Pool
@@ -35,20 +34,11 @@ def compiled(wanted: Mapping[str, Writes], target: Target) -> list[bytes]:
 
 
 def _written(wanted: Mapping[str, Writes], keys: Iterable[str]) -> Iterator[tuple[str, str]]:
-    """The texts of modules by their keys.
-
-    llvmlite's modules are circles of many objects, which the collector would interrupt again and
-    again to look at all of the program's as well. Here it only looks at what a module left.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
+    """The texts of modules by their keys."""
+    with collector.paused():
         for key in keys:
             yield key, wanted[key]()
-            gc.collect(0)
-    finally:
-        if was_enabled:
-            gc.enable()
+            collector.collect_young()  # the module
 
 
 def object_files(kernels: Iterable[Kernel], target: Target) -> dict[Kernel, bytes]:
