@@ -6,14 +6,15 @@ one after the other, and compiled side by side meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 
 from slipstream import settings
-from slipstream.compiler import cache
+from slipstream.compiler import cache, collector
 from slipstream.compiler.codegen.emit import Segment, SegmentWriter, kernel_text
 from slipstream.compiler.codegen.image import Image, LinkedByLLVM, linked
 from slipstream.compiler.codegen.machine import Pool
-from slipstream.compiler.kernels import plain
+from slipstream.compiler.kernels import Kernel, plain
 from slipstream.compiler.target import Target
 
 Writes = Callable[[], str]  # the text of a module
@@ -25,17 +26,30 @@ def compiled(wanted: Mapping[str, Writes], target: Target) -> list[bytes]:
     missing = [key for key in wanted if key not in found]
     if missing:
         with Pool(target, settings.thread_count()) as pool:
-            waiting = {key: pool.object_code(wanted[key]()) for key in missing}
+            waiting = {key: pool.object_code(text) for key, text in _written(wanted, missing)}
             made = {key: future.result() for key, future in waiting.items()}
         cache.write(made)
         found.update(made)
     return [found[key] for key in wanted]
 
 
+def _written(wanted: Mapping[str, Writes], keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+    """The texts of modules by their keys."""
+    with collector.paused():
+        for key in keys:
+            yield key, wanted[key]()
+            collector.collect_young()  # the module
+
+
+def object_files(kernels: Iterable[Kernel], target: Target) -> dict[Kernel, bytes]:
+    """The object file of each kernel, for any target: also of a machine of another kind."""
+    names = _names(kernels, target)
+    return dict(zip(names, compiled(_writers(names, target), target), strict=True))
+
+
 def loaded(segments: Sequence[Segment], target: Target) -> Image | LinkedByLLVM:
     """Functions `segment0`, `segment1`, ... that run these segments."""
-    kernels = dict.fromkeys(kernel for segment in segments for kernel in plain(segment.calls))
-    names = {kernel: f"kernel_{cache.key_of(repr(kernel), target)}" for kernel in kernels}
+    names = _names((kernel for segment in segments for kernel in plain(segment.calls)), target)
 
     def calls() -> str:
         writer = SegmentWriter(target, names)
@@ -43,9 +57,15 @@ def loaded(segments: Sequence[Segment], target: Target) -> Image | LinkedByLLVM:
             writer.segment(segment)
         return writer.text()
 
-    wanted: dict[str, Writes] = {
-        name: lambda k=kernel, n=name: kernel_text(k, n, target)  # type: ignore[misc]
-        for kernel, name in names.items()
-    }
-    wanted[cache.key_of(repr(segments), target)] = calls
+    wanted = _writers(names, target) | {cache.key_of(repr(segments), target): calls}
     return linked(compiled(wanted, target), target)
+
+
+def _names(kernels: Iterable[Kernel], target: Target) -> dict[Kernel, str]:
+    """The name of each kernel's function, and of its file in the cache."""
+    different = dict.fromkeys(kernels)
+    return {kernel: f"kernel_{cache.key_of(repr(kernel), target)}" for kernel in different}
+
+
+def _writers(names: Mapping[Kernel, str], target: Target) -> dict[str, Writes]:
+    return {name: partial(kernel_text, kernel, name, target) for kernel, name in names.items()}

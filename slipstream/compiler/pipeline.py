@@ -67,8 +67,9 @@ def schedule(
     graph: Graph, in_place: Iterable[tuple[int, int]], checks: Checks | None = None
 ) -> Schedule:
     """The program of a graph: passes over the graph, then groups, kernels, parts, places."""
+    known: set[Node] = set()
     for name, step, _ in PASSES:
-        graph = verify(step(graph), name)
+        graph = verify(step(graph), name, known)
     plan = fuse(graph)
     stored = stored_values(plan)
     lowered = {g: lower(plan, g, stored[g]) for g in plan.groups if g.kind != "call" and stored[g]}

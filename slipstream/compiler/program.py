@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from slipstream.compiler import collector
 from slipstream.compiler.code import loaded
 from slipstream.compiler.codegen.emit import Calls, Segment
 from slipstream.compiler.codegen.team import Turns
@@ -38,7 +39,8 @@ def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Program:
     A pair (i, j) of `in_place` says that output j is the new content of the variable that comes as
     input i: that array is written and returned. It must be contiguous, and nobody else's.
     """
-    return Program(schedule(graph, in_place), in_place)
+    with collector.paused():
+        return Program(schedule(graph, in_place), in_place)
 
 
 class Frame:

@@ -7,7 +7,7 @@ LLVM takes longer to load than all of a small program's code.
 from __future__ import annotations
 
 import json
-import platform
+import sys
 from dataclasses import asdict, dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -21,6 +21,7 @@ FIRST_CACHE, SECOND_CACHE = 32 << 10, 1 << 20
 # system two machines of one name would get different code. Smaller ones cost some speed.
 
 LEVELS = {"x86-64-v2": 128, "x86-64-v3": 256, "x86-64-v4": 512}
+X86 = "x86_64-unknown-linux-gnu"
 NEON = ("aarch64-unknown-linux-gnu", "neoverse-n1", "", 128)
 PROCESSORS = Path("/proc/cpuinfo")
 ENOUGH = 8192  # bytes of that file: the first core is described in fewer
@@ -83,7 +84,6 @@ def _llvm() -> Any:
 
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    llvm.initialize_native_asmparser()  # for the hint in loops that wait
     return llvm
 
 
@@ -117,7 +117,7 @@ def _native() -> Target:
     described = _described()
     if not described:
         return _asked()
-    key = cache.key_of(described, platform.platform())
+    key = cache.key_of(described, sys.platform)
     known = cache.read([key])
     if known:
         return Target(**json.loads(known[key]))
@@ -135,20 +135,32 @@ def named(name: str) -> Target:
     if name == "aarch64":
         return Target(*NEON)
     native = _native()
-    if name in LEVELS and native.triple.startswith("x86_64"):
-        return Target(native.triple, name, "", LEVELS[name])
+    if name in LEVELS:
+        is_kin = _kind(native.triple) == "x86_64"
+        return Target(native.triple if is_kin else X86, name, "", LEVELS[name])
     if name != "native":
         raise ValueError(f"SLIPSTREAM_TARGET={name} is no target; they are native, {[*LEVELS]}")
     return native
 
 
+def levels() -> tuple[str, ...]:
+    """The names of targets that run on this machine, `native` among them."""
+    native = named("native")
+    if _kind(native.triple) != "x86_64":
+        return ("native",)
+    return ("native", *(name for name, bits in LEVELS.items() if bits <= native.vector_bits))
+
+
 def target() -> Target:
     """The target `SLIPSTREAM_TARGET` names: this very processor unless it says otherwise.
 
-    Raises ValueError for a name that is none, or of another kind of processor.
+    Raises ValueError for a name that is none, or whose code this processor does not run.
     """
     name = settings.read("SLIPSTREAM_TARGET", "native")
     found = named(name)
-    if _kind(found.triple) != _kind(named("native").triple):
-        raise ValueError(f"SLIPSTREAM_TARGET={name} is code for another kind of processor")
+    if name not in levels():
+        raise ValueError(
+            f"SLIPSTREAM_TARGET={name} is code that this processor does not run; "
+            f"it runs {', '.join(levels())}"
+        )
     return found

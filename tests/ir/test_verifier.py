@@ -103,3 +103,15 @@ def test_a_sub_program_does_not_see_the_values_around_it():
     body = Graph((), (), (x,), "body")
     with pytest.raises(InternalError, match="before it is defined"):
         verify(Graph((x,), (unary(x, y, CALL, body=body),), (y,)))
+
+
+def test_the_rule_is_asked_once_about_a_node_that_goes_through_passes():
+    x, y = values(2)
+    known = set()
+    graph = Graph((x,), (unary(x, y),), (y,))
+    verify(graph, known=known)
+    assert known == set(graph.nodes)
+    wrong = unary(x, Value(TensorType((4,), float32)))
+    verify(Graph((x,), (wrong,), ()), known={wrong})
+    with pytest.raises(InternalError, match="gives"):
+        verify(Graph((x,), (wrong,), ()), known=known)

@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 
 from slipstream.compiler.target import Target
 
-LOADED, RELOCATIONS, SYMBOLS, EMPTY = 2, 4, 2, 8  # a flag, and types, of sections
+LOADED, EXECUTABLE = 2, 4  # flags of sections
+RELOCATIONS, SYMBOLS, EMPTY = 4, 2, 8  # types of sections
 ABSOLUTE = 1  # R_X86_64_64, the one kind of reference in code of the large model
 HEADER, SECTION, SYMBOL, RELOCATION = "<4sBB10xHH20xQ10xHHH", "<IIQQQQIIQQ", "<IBBHQQ", "<QQq"
 MAGIC, X86_64, RELOCATABLE = (b"\x7fELF", 2, 1), 62, 1
@@ -47,7 +48,7 @@ class Section(NamedTuple):
 
 
 class ObjectFile:
-    """An object file in ELF for x86-64; Unfit if it is another kind."""
+    """An object file in ELF, 64 bits with low bytes first; Unfit if it is another kind."""
 
     def __init__(self, content: bytes) -> None:
         self.content = content
@@ -55,14 +56,25 @@ class ObjectFile:
             *magic, kind, machine, start, size, count, names = struct.unpack_from(HEADER, content)
         except struct.error as error:
             raise Unfit("no header") from error
-        if (*magic, kind, machine) != (*MAGIC, RELOCATABLE, X86_64):
-            raise Unfit("not ELF for x86-64")
+        if (*magic, kind) != (*MAGIC, RELOCATABLE):
+            raise Unfit("not ELF")
+        self.machine = machine
         table = content[start : start + size * count]
         self.sections = [Section(*fields) for fields in struct.iter_unpack(SECTION, table)]
         self.names = self.sections[names]
         (symbols,) = (s for s in self.sections if s.type == SYMBOLS)
         self.strings = self.sections[symbols.link]
         self.symbols = list(struct.iter_unpack(SYMBOL, self.bytes(symbols)))
+
+    @property
+    def code(self) -> bytes:
+        """The instructions."""
+        return b"".join(self.bytes(s) for s in self.sections if s.flags & EXECUTABLE)
+
+    @property
+    def outside(self) -> set[str]:
+        """The names of what it needs of others."""
+        return {self.name(self.strings, s[0]) for s in self.symbols if s[0] and not s[3]}
 
     def bytes(self, section: Section) -> bytes:
         return self.content[section.offset : section.offset + section.size]
@@ -93,6 +105,8 @@ class Image:
 
     def __init__(self, objects: Sequence[bytes]) -> None:
         files = [ObjectFile(content) for content in objects]
+        if any(file.machine != X86_64 for file in files):
+            raise Unfit("not for x86-64")
         parts, size = _layout(files)
         self.memory = mmap.mmap(-1, max(size, 1), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         self.view = ctypes.c_char.from_buffer(self.memory)

@@ -24,6 +24,7 @@ BARRIER = ir.FunctionType(ir.VoidType(), [BYTES])
 WAKE = ir.FunctionType(ir.VoidType(), [])
 YIELD = ir.FunctionType(I32, [])
 TOGETHER = "seq_cst"
+YIELD_HINT = 1  # the number of AArch64's instruction `yield` among its hints
 
 
 class Word(IntEnum):
@@ -74,9 +75,15 @@ class TeamWriter:
 
     def _pause(self) -> None:
         """A hint that this is a loop which waits."""
-        word = "yield" if self.target.triple.startswith(("aarch64", "arm64")) else "pause"
-        kind = ir.FunctionType(ir.VoidType(), [])
-        self.b.call(ir.InlineAsm(kind, word, "", side_effect=True), [])
+        hint: list[Any] = []
+        name = "llvm.x86.sse2.pause"
+        if self.target.triple.startswith(("aarch64", "arm64")):
+            name, hint = "llvm.aarch64.hint", [I32(YIELD_HINT)]
+        known = self.module.globals.get(name)
+        if known is None:
+            kind = ir.FunctionType(ir.VoidType(), [argument.type for argument in hint])
+            known = ir.Function(self.module, kind, name)
+        self.b.call(known, hint)
 
     def _wait(self, is_over: Callable[[], Any], spins: int) -> None:
         """Spin until it is over, then again and again give the processor away."""

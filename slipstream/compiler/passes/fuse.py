@@ -102,9 +102,11 @@ class _Fusion:
     def __init__(self, graph: Graph) -> None:
         self.graph, self.outputs = graph, set(graph.outputs)
         self.views: dict[Value, View] = {}
+        self.wholes: dict[Value, View] = {}  # of values that are no views
         self.groups: dict[int, Group] = {}
         self.home: dict[Value, int] = {}  # group that makes a value
         self.before: dict[int, int] = {}  # all groups that must run before one, as bits
+        self.users: dict[int, set[int]] = {}  # groups that need one
         self.rearranged: dict[object, Value] = {}
         self.effect: int | None = None  # the last group that acts on the world
 
@@ -136,6 +138,9 @@ class _Fusion:
             self.effect = number
         self.groups[number] = group
         self.before[number] = self._bits(group.needs)
+        self.users[number] = set()
+        for needed in group.needs:
+            self.users[needed].add(number)
         self.home.update((v, number) for v in group.values)
 
     def _product(self, number: int, node: Node) -> Group:
@@ -206,7 +211,10 @@ class _Fusion:
                 group = maker
 
     def _view(self, value: Value) -> View:
-        return self.views.get(value) or whole(value)
+        known = self.views.get(value) or self.wholes.get(value)
+        if known is None:
+            known = self.wholes[value] = whole(value)
+        return known
 
     def _common_space(self, maker: Group, group: Group) -> Shape | None:
         """The iteration space of both together; None where they must stay apart."""
@@ -268,20 +276,35 @@ class _Fusion:
         axes = kept.axes_over(space)
         kept.axes = axes if axes is not None else gone.axes_over(space)
         kept.shape = space
-        kept.needs = (kept.needs | gone.needs) - {kept.number, gone.number}
+        self._order_as_one(kept.number, gone.number)
+        for number in gone.needs - {kept.number}:
+            self.users[number] = (self.users[number] - {gone.number}) | {kept.number}
+        for number in self.users[gone.number] - {kept.number}:
+            user = self.groups[number]
+            user.needs = (user.needs - {gone.number}) | {kept.number}
+        both = {kept.number, gone.number}
+        kept.needs = (kept.needs | gone.needs) - both
+        self.users[kept.number] = (self.users[kept.number] | self.users.pop(gone.number)) - both
         del self.groups[gone.number]
-        own = 1 << kept.number | 1 << gone.number
-        bits = (self.before[kept.number] | self.before.pop(gone.number)) & ~own
-        self.before[kept.number] = bits
-        for number, others in self.before.items():
-            if others & own and number != kept.number:
-                self.before[number] = (others | bits | 1 << kept.number) & ~(1 << gone.number)
-        for group in self.groups.values():
-            if gone.number in group.needs:
-                group.needs = (group.needs - {gone.number}) | {kept.number}
         self.home.update((v, kept.number) for v in gone.values)
         if self.effect == gone.number:
             self.effect = kept.number
+
+    def _order_as_one(self, kept: int, gone: int) -> None:
+        """Let all that follow either of two groups follow both, which are one from here on."""
+        own = 1 << kept | 1 << gone
+        bits = (self.before[kept] | self.before.pop(gone)) & ~own
+        waiting = [*self.users[gone]]
+        if bits != self.before[kept]:
+            waiting += self.users[kept]
+        self.before[kept] = bits
+        found = {kept, gone}
+        while waiting:
+            number = waiting.pop()
+            if number not in found:
+                found.add(number)
+                self.before[number] = (self.before[number] | bits | own) & ~(1 << gone)
+                waiting += self.users[number]
 
     # the order
 

@@ -137,15 +137,20 @@ def _merged(graph: Graph) -> Graph:
     """The graph in which a loop that another one contains is not run."""
     gone: dict[Value, Value] = {}
     nodes: list[Node] = []
+    loops: list[int] = []  # where scans are in `nodes`
     for node in graph.nodes:
-        node = replace(node, inputs=tuple(gone.get(v, v) for v in node.inputs))
-        alike = [n for n, other in enumerate(nodes) if _is_alike(other, node)]
-        for place in alike:
-            found = _contained(nodes[place], node)
-            if found is not None:
-                nodes[place], outputs = found
-                gone.update(zip(node.outputs, outputs, strict=True))
-                break
+        if not gone.keys().isdisjoint(node.inputs):
+            node = replace(node, inputs=tuple(gone.get(v, v) for v in node.inputs))
+        if node.operation is scan:
+            for place in loops:
+                found = _contained(nodes[place], node) if _is_alike(nodes[place], node) else None
+                if found is not None:
+                    nodes[place], outputs = found
+                    gone.update(zip(node.outputs, outputs, strict=True))
+                    break
+            else:
+                loops.append(len(nodes))
+                nodes.append(node)
         else:
             nodes.append(node)
     outputs = tuple(gone.get(v, v) for v in graph.outputs)
@@ -154,12 +159,7 @@ def _merged(graph: Graph) -> Graph:
 
 def _is_alike(one: Node, other: Node) -> bool:
     names = ("length", "carry", "xs", "reverse")
-    return (
-        one.operation is scan
-        and other.operation is scan
-        and one.inputs == other.inputs
-        and all(one.params[n] == other.params[n] for n in names)
-    )
+    return one.inputs == other.inputs and all(one.params[n] == other.params[n] for n in names)
 
 
 def _contained(earlier: Node, later: Node) -> tuple[Node, Sequence[Value]] | None:

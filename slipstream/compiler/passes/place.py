@@ -5,6 +5,7 @@ An arena is one block of memory a running program has; values that do not live t
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -77,15 +78,15 @@ def _may_overwrite(old: Value, step: Step, number: int, last: Mapping[Value, int
 
 def _fill_arena(places: Places, lives: Mapping[Value, tuple[int, int]]) -> None:
     """The largest first, each at the lowest offset that is free while it lives."""
-    placed: list[tuple[int, int, int, int]] = []  # offset, end, first and last step
+    placed: list[tuple[int, int, int, int]] = []  # offset, end, first and last step; in order
     by_size = sorted(lives, key=lambda v: (-v.type.bytes, lives[v]))
     for value in by_size:
         first, last = lives[value]
         size = -(-value.type.bytes // ALIGNMENT) * ALIGNMENT
         offset = 0
-        for begin, end, born, dies in sorted(placed):
+        for begin, end, born, dies in placed:
             if born <= last and first <= dies and begin < offset + size and offset < end:
                 offset = end
-        placed.append((offset, offset + size, first, last))
+        insort(placed, (offset, offset + size, first, last))
         places.arena[value] = offset
         places.arena_bytes = max(places.arena_bytes, offset + size)
