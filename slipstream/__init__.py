@@ -51,6 +51,7 @@ _MODULES = namespaces.MODULES | {
     "compat": "slipstream.compat",
     "data": "slipstream.data",
     "keras": "slipstream.keras",
+    **{n: f"slipstream.keras.{n}" for n in ("initializers", "losses", "metrics", "optimizers")},
     "v1": "slipstream.v1",
 }
 

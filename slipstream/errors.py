@@ -56,6 +56,10 @@ class InvalidArgumentError(OpError, ValueError):
     code = 3
 
 
+class NotWhileTracing(InvalidArgumentError, TypeError):
+    """An operation needs values that a traced program has only when it runs."""
+
+
 class DeadlineExceededError(OpError):
     code = 4
 

@@ -15,6 +15,7 @@ from slipstream.data.keeping import Cached, Prefetched
 from slipstream.data.selecting import Repeated, Sharded, Shuffled, Skipped, Taken, Unique
 from slipstream.data.sources import Generated, Range, Single, Slices, signature_of
 from slipstream.data.stage import INFINITE, UNKNOWN, Stage
+from slipstream.errors import OutOfRangeError
 from slipstream.runtime.convert import convert
 from slipstream.runtime.structure import map_structure
 from slipstream.runtime.tensor import EagerTensor
@@ -22,6 +23,22 @@ from slipstream.runtime.tensor import EagerTensor
 AUTOTUNE = -1
 INFINITE_CARDINALITY = INFINITE
 UNKNOWN_CARDINALITY = UNKNOWN
+
+
+class Elements(Iterator[Any]):
+    """The elements of a dataset, one after the other."""
+
+    def __init__(self, element_spec: Any, elements: Iterator[Any]) -> None:
+        self.element_spec, self._elements = element_spec, elements
+
+    def __next__(self) -> Any:
+        return next(self._elements)
+
+    def get_next(self) -> Any:
+        """The next element. OutOfRangeError after the last."""
+        for element in self._elements:
+            return element
+        raise OutOfRangeError("End of sequence")
 
 
 class Dataset:
@@ -45,9 +62,9 @@ class Dataset:
 
     # running
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Elements:
         spec = self.element_spec
-        return (wrap(spec, row) for row in self.stage.rows())
+        return Elements(spec, (wrap(spec, row) for row in self.stage.rows()))
 
     def as_numpy_iterator(self) -> Iterator[Any]:
         """The elements with arrays in the place of tensors."""

@@ -24,7 +24,7 @@ class NestedDatasets:
         self.element_spec = element_spec
 
     def __repr__(self) -> str:
-        return f"DatasetSpec({self.element_spec!r})"
+        return f"DatasetSpec({self.element_spec!r}, TensorShape([]))"
 
 
 def array_of(value: Any) -> Array:

@@ -11,6 +11,7 @@ from typing import Any
 from slipstream import settings
 from slipstream.data.elements import Row, row_of, spec_of, wrap
 from slipstream.data.stage import UNKNOWN, Following, Stage
+from slipstream.errors import NotWhileTracing
 from slipstream.ops.host import ShapesUnknown
 from slipstream.runtime.abstract import infer_outputs
 from slipstream.runtime.convert import convert
@@ -26,7 +27,8 @@ def as_arguments(element: Any) -> tuple[Any, ...]:
 class Traced:
     """A user's function: traced once for each signature of its arguments.
 
-    One that calls Python, whose results have shapes that nobody knows before, runs eagerly.
+    One that cannot be traced runs eagerly: it calls Python whose results have shapes that nobody
+    knows before, decides by `if` on a tensor, or makes tensors whose sizes are values of others.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
@@ -36,14 +38,21 @@ class Traced:
         )
 
     def __call__(self, spec: Any, row: Row) -> Any:
-        result = self._function(*as_arguments(wrap(spec, row)))
+        arguments = as_arguments(wrap(spec, row))
+        try:
+            result = self._function(*arguments)
+        except NotWhileTracing:
+            if self._function is self._python:
+                raise
+            self._function = self._python
+            result = self._python(*arguments)
         return tuple(result) if isinstance(result, list) else result
 
     def spec(self, spec: Any) -> Any:
         """The specs of what it returns for elements of `spec`; None if only a call can tell."""
         try:
             result = infer_outputs(self._python, *as_arguments(spec))
-        except ShapesUnknown:
+        except NotWhileTracing:
             self._function = self._python
             return None
         return tuple(result) if isinstance(result, list) else result

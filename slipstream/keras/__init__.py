@@ -7,7 +7,8 @@ from typing import Any
 
 MODULES = (
     "activations", "backend", "callbacks", "config", "constraints", "datasets", "initializers",
-    "layers", "losses", "metrics", "models", "optimizers", "regularizers", "saving", "utils",
+    "layers", "losses", "metrics", "mixed_precision", "models", "optimizers", "preprocessing",
+    "regularizers", "saving", "utils",
 )  # fmt: skip
 NAMES = {
     "Input": "layers",

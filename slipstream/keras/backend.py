@@ -62,7 +62,7 @@ from slipstream.ops.shaping import (
 from slipstream.runtime.convert import convert
 from slipstream.runtime.variable import Variable
 
-mean, sum, max, min = reduce_mean, reduce_sum, reduce_max, reduce_min
+sum, max, min = reduce_sum, reduce_max, reduce_min
 prod, any, all, logsumexp = reduce_prod, reduce_any, reduce_all, reduce_logsumexp
 clip, concatenate, dot = clip_by_value, concat, matmul
 elu, relu, selu, softmax = activations.elu, activations.relu, activations.selu, activations.softmax
@@ -73,6 +73,13 @@ hard_sigmoid = activations.hard_sigmoid
 def backend() -> str:
     """The name of the engine below Keras."""
     return "slipstream"
+
+
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The mean along axes; of truth values, how often they hold."""
+    tensor = x if is_keras_tensor(x) else convert(x)
+    numbers = cast(tensor, floatx()) if tensor.dtype.is_bool else tensor
+    return reduce_mean(numbers, axis=axis, keepdims=keepdims)
 
 
 def get_value(x: Any) -> Any:

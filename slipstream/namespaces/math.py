@@ -1,6 +1,6 @@
 """`tf.math`: functions of numbers, order and segments."""
 
-from slipstream.ops.activations import softmax
+from slipstream.ops.activations import log_softmax, softmax
 from slipstream.ops.math import *  # noqa: F403
 from slipstream.ops.segments import (
     segment_max,

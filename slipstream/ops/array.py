@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import InvalidArgumentError, message
+from slipstream.errors import InvalidArgumentError, NotWhileTracing, message
 from slipstream.ir.dtypes import as_dtype, float64, int32
 from slipstream.ir.types import Shape, TensorType
 from slipstream.ops.axes import axis_of
@@ -24,7 +24,7 @@ def sizes_of(operation: str, shape: Any) -> Shape:
     if isinstance(shape, TensorLike):
         array = constant_value(convert(shape))
         if array is None:
-            raise InvalidArgumentError(
+            raise NotWhileTracing(
                 message(operation, "the shape depends on values that are not known while tracing")
             )
         return tuple(int(n) for n in array.reshape(-1))
@@ -47,7 +47,7 @@ def number_of(operation: str, value: Any) -> int:
         return int(value)
     array = constant_value(convert(value))
     if array is None:
-        raise InvalidArgumentError(
+        raise NotWhileTracing(
             message(operation, "a size depends on values that are not known while tracing")
         )
     return int(array.reshape(()))
@@ -161,7 +161,7 @@ def range(
     first, last = (0, start) if limit is None else (start, limit)
     values = [constant_value(convert(part)) for part in (first, last, delta)]
     if any(v is None for v in values):
-        raise InvalidArgumentError(
+        raise NotWhileTracing(
             message("range", "the length depends on values that are not known while tracing")
         )
     kind = np.result_type(*values) if dtype is None else as_dtype(dtype).numpy

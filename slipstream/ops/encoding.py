@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import InvalidArgumentError, message
+from slipstream.errors import InvalidArgumentError, NotWhileTracing, message
 from slipstream.ir.dtypes import as_dtype, float32
 from slipstream.ops.array import number_of, shape_of
 from slipstream.ops.axes import axis_of
@@ -65,7 +65,7 @@ def sequence_mask(
     if maxlen is None:
         array = constant_value(lengths)
         if array is None:
-            raise InvalidArgumentError(
+            raise NotWhileTracing(
                 message("sequence_mask", "maxlen depends on values not known while tracing",
                         hint="maxlen=")
             )  # fmt: skip

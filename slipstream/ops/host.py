@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import InvalidArgumentError, message
+from slipstream.errors import NotWhileTracing, message
 from slipstream.ir.dtypes import from_numpy, string
 from slipstream.ir.graph import Array
 from slipstream.ir.types import TensorType
@@ -26,7 +26,7 @@ from slipstream.runtime.tracer import is_tracing, outside_trace
 Function = Callable[..., Any]
 
 
-class ShapesUnknown(InvalidArgumentError):
+class ShapesUnknown(NotWhileTracing):
     """A traced program calls Python, and nothing says which shapes that returns."""
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import InvalidArgumentError, message
+from slipstream.errors import NotWhileTracing, message
 from slipstream.ir.dtypes import as_dtype, bool_
 from slipstream.ir.types import Shape
 from slipstream.ops.array import sizes_of
@@ -137,7 +137,7 @@ def _bound(value: Any) -> int | None:
         return value
     array = constant_value(convert(value)) if isinstance(value, TensorLike) else np.asarray(value)
     if array is None:
-        raise InvalidArgumentError(
+        raise NotWhileTracing(
             message(
                 "getitem", "the bounds of a slice depend on values not known while tracing",
                 hint="tf.slice with a fixed size",
@@ -261,7 +261,7 @@ def known_array(name: str, tensor: Any, hint: str = FIXED_SIZE) -> Any:
     """The array of a tensor whose values decide the size of a result: eager, or constant."""
     array = constant_value(convert(tensor))
     if array is None:
-        raise InvalidArgumentError(
+        raise NotWhileTracing(
             message(
                 name, "the size of the result depends on values that are not known while tracing",
                 hint=hint,

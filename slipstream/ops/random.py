@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import InvalidArgumentError, message
+from slipstream.errors import InvalidArgumentError, NotWhileTracing, message
 from slipstream.ir.dtypes import DType, as_dtype, float32, int32, int64, uint32
 from slipstream.ir.types import Shape
 from slipstream.primitives import distributions
@@ -48,7 +48,7 @@ def sizes_of(shape: Any, name: str = "random") -> Shape:
     if isinstance(shape, TensorLike):
         known = constant_value(convert(shape))
         if known is None:
-            raise InvalidArgumentError(message(name, "the shape is not known while tracing"))
+            raise NotWhileTracing(message(name, "the shape is not known while tracing"))
         shape = known
     flat = np.reshape([int(n) for n in np.ravel(shape)] if np.ndim(shape) else [int(shape)], -1)
     return tuple(int(n) for n in flat)

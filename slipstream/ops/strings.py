@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import InvalidArgumentError, message
+from slipstream.errors import InvalidArgumentError, NotWhileTracing, message
 from slipstream.ir.dtypes import DType, as_dtype, bool_, int32, string
 from slipstream.ir.graph import Array
 from slipstream.ir.types import TensorType
@@ -170,7 +170,7 @@ def _pattern(pattern: Any) -> re.Pattern[bytes]:
 def _known_text(name: str, value: Any) -> bytes:
     array = constant_value(convert(value))
     if array is None:
-        raise InvalidArgumentError(message(name, "the text must be known while tracing"))
+        raise NotWhileTracing(message(name, "the text must be known while tracing"))
     return bytes(array.reshape(-1)[0])
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.errors import InvalidArgumentError, message
+from slipstream.errors import InvalidArgumentError, NotWhileTracing, message
 from slipstream.ir.dtypes import DType, from_numpy
 from slipstream.ir.graph import Array, Constant, Value
 from slipstream.ir.types import TensorType
@@ -180,7 +180,7 @@ class SymbolicTensor(Tensor):
         return id(self.value)
 
     def _no_numbers(self, what: str) -> Exception:
-        return TypeError(
+        return NotWhileTracing(
             message(
                 what,
                 "a tensor of a program that is being traced has no numbers yet",

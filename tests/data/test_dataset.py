@@ -330,3 +330,42 @@ def test_single_element():
 def test_infinite_has_no_length():
     with pytest.raises(TypeError, match="infinite"):
         len(Dataset.range(2).repeat())
+
+
+def test_functions_that_need_numbers_run_eagerly():
+    def halved(x):
+        if x % 2 == 0:
+            return x // 2
+        return -x
+
+    assert values(Dataset.range(4).map(halved)) == [0, -1, 1, -3]
+    grown = Dataset.range(1, 4).map(lambda n: tf.fill([n], n), num_parallel_calls=2)
+    assert grown.element_spec.shape is None
+    assert values(grown) == [[1], [2, 2], [3, 3, 3]]
+
+    def large(x):
+        return bool(x > 1)
+
+    assert values(Dataset.range(4).filter(large)) == [2, 3]
+
+
+def test_wrong_functions_are_told_of():
+    with pytest.raises(tf.errors.InvalidArgumentError, match="do not fill"):
+        Dataset.range(3).map(lambda x: tf.reshape(x, [2]))
+
+
+def test_an_iterator_gives_the_next():
+    elements = iter(Dataset.range(1))
+    assert elements.element_spec == tf.TensorSpec([], tf.int64)
+    assert int(elements.get_next()) == 0
+    with pytest.raises(tf.errors.OutOfRangeError):
+        elements.get_next()
+
+
+def test_names_before_tensorflow_2_5():
+    experimental = tf.data.experimental
+    assert experimental.AUTOTUNE == tf.data.AUTOTUNE
+    assert int(experimental.cardinality(Dataset.range(3))) == 3
+    windows = repr(Dataset.range(4).window(2))
+    assert windows.endswith("DatasetSpec(TensorSpec(shape=(), dtype=tf.int64, name=None), "
+                            "TensorShape([]))>")  # fmt: skip

@@ -38,5 +38,31 @@ def test_shapes_and_losses():
     np.testing.assert_array_equal(K.clip(X, 1.5, 3.0), np.clip(X, 1.5, 3.0))
 
 
+def test_the_mean_of_truth_values():
+    assert float(K.mean(K.equal(X, [[1.0, 2.0], [3.0, 4.0]]))) == 0.75
+
+
+def test_modules_that_old_programs_import():
+    keras = tf.keras
+    assert keras.preprocessing.sequence.pad_sequences([[1], [1, 2]]).tolist() == [[0, 1], [1, 2]]
+    loss = keras.losses.MeanSquaredError(reduction=keras.losses.Reduction.NONE)
+    assert loss(X, Y).shape == (2,)
+    assert tf.losses.MeanSquaredError is keras.losses.MeanSquaredError
+    assert (tf.optimizers, tf.metrics) == (keras.optimizers, keras.metrics)
+    assert tf.initializers is keras.initializers
+
+
+def test_mixed_precision():
+    keras = tf.keras
+    keras.mixed_precision.set_global_policy("mixed_bfloat16")
+    try:
+        layer = keras.layers.Dense(2)
+        assert layer(X).dtype == "bfloat16"
+        assert layer.kernel.dtype == "float32"
+        assert keras.mixed_precision.global_policy().name == "mixed_bfloat16"
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+
+
 def test_every_name_is_there():
     assert all(hasattr(K, name) for name in K.__all__)

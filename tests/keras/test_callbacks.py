@@ -121,6 +121,9 @@ def test_nan_ends_the_training(capsys):
     history = model.fit(x, y, epochs=20, verbose=0, callbacks=[keras.callbacks.TerminateOnNaN()])
     assert len(history.epoch) < 20
     assert "Invalid loss" in capsys.readouterr().out
+    strict = keras.callbacks.TerminateOnNaN(raise_error=True)
+    with pytest.raises(RuntimeError, match="Invalid loss"):
+        regressor(1e30).fit(x, y, epochs=20, verbose=0, callbacks=[strict])
 
 
 def test_functions_as_callbacks():

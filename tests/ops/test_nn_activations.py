@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from slipstream.errors import InvalidArgumentError
+from slipstream.namespaces import math as math_namespace
 from slipstream.ops import activations as nn
 from slipstream.runtime.convert import convert
 from slipstream.runtime.tape import GradientTape
@@ -108,6 +109,7 @@ def test_softmax_of_hard_numbers():
     assert nn.softmax([1e5, 1e5, -1e5]).numpy().tolist() == [0.5, 0.5, 0]
     assert nn.softmax([-np.inf, 0.0]).numpy().tolist() == [0, 1]
     assert nn.log_softmax([0.0, 1e5]).numpy().tolist() == [-1e5, 0]
+    assert math_namespace.log_softmax is nn.log_softmax
 
 
 @pytest.mark.parametrize("axis", [0, 1, -1, None])

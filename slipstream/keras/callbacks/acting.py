@@ -70,12 +70,19 @@ class CSVLogger(Callback):
 
 
 class TerminateOnNaN(Callback):
-    """Stop training when the loss is no finite number."""
+    """Stop training when the loss is no finite number; with `raise_error` by a RuntimeError."""
+
+    def __init__(self, raise_error: bool = False) -> None:
+        super().__init__()
+        self.raise_error = raise_error
 
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         loss = (logs or {}).get("loss")
         if loss is not None and not np.isfinite(loss):
-            print(f"Batch {batch}: Invalid loss, terminating training")
+            text = f"Batch {batch}: Invalid loss, terminating training"
+            if self.raise_error:
+                raise RuntimeError(text)
+            print(text)
             self.model.stop_training = True
 
 

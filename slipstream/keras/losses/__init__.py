@@ -14,7 +14,7 @@ from slipstream.keras.losses.crossentropy import (
     SparseCategoricalCrossentropy,
     sparse_categorical_crossentropy,
 )
-from slipstream.keras.losses.loss import Loss, LossFunctionWrapper
+from slipstream.keras.losses.loss import Loss, LossFunctionWrapper, Reduction
 from slipstream.keras.losses.margin import (
     CategoricalHinge,
     Circle,
@@ -115,8 +115,8 @@ __all__ = [
     "CategoricalGeneralizedCrossEntropy", "CategoricalHinge", "Circle", "CosineSimilarity", "Dice",
     "Hinge", "Huber", "KLDivergence", "LogCosh", "Loss", "LossFunctionWrapper",
     "MeanAbsoluteError", "MeanAbsolutePercentageError", "MeanSquaredError",
-    "MeanSquaredLogarithmicError", "Poisson", "SparseCategoricalCrossentropy", "SquaredHinge",
-    "Tversky", "bce", "binary_crossentropy", "binary_focal_crossentropy",
+    "MeanSquaredLogarithmicError", "Poisson", "Reduction", "SparseCategoricalCrossentropy",
+    "SquaredHinge", "Tversky", "bce", "binary_crossentropy", "binary_focal_crossentropy",
     "categorical_crossentropy", "categorical_focal_crossentropy",
     "categorical_generalized_cross_entropy", "categorical_hinge", "circle", "cosine_similarity",
     "deserialize", "dice", "get", "hinge", "huber", "kl_divergence", "kld",

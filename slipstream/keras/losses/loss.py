@@ -20,6 +20,13 @@ from slipstream.runtime.structure import map_structure
 REDUCTIONS = ("sum_over_batch_size", "sum", None, "none", "mean", "mean_with_sample_weight")
 
 
+class Reduction:
+    """Names of reductions, as Keras 2 writes them."""
+
+    AUTO, NONE, SUM = "auto", "none", "sum"
+    SUM_OVER_BATCH_SIZE = "sum_over_batch_size"
+
+
 class Loss:
     """`loss(y_true, y_pred, sample_weight=None)` gives a scalar (with `reduction="none"`, one
     number an example).

@@ -37,7 +37,7 @@ class Arrays:
             )
         self.samples = sizes.pop()
         if not self.samples:
-            raise ValueError("The data has no samples: the first dimension of its arrays is 0.")
+            raise ValueError("The data has no batches: its arrays hold no samples.")
         self.batch_size = int(batch_size or BATCH_SIZE)
         self._random: np.random.Generator | None = None
         if shuffle:
