@@ -253,7 +253,7 @@ def variation(text: str) -> tuple[str, list[Any]]:
 
 
 def run_sweep(arguments: argparse.Namespace) -> None:
-    base = recipe_of(arguments, recipe_for(arguments.data))
+    base = recipe_of(arguments, sweep.shortened(recipe_for(arguments.data)))
     varied = dict(arguments.vary) or sweep.STANDARD
     new = None
     if arguments.new is not None:

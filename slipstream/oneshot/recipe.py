@@ -132,7 +132,19 @@ LEAST = {
 }
 
 GENERAL = Recipe()
-CLOTHES = replace(GENERAL, ways=10, each=10, erase=0.2, augmentation=0.6)
+CLOTHES = replace(
+    GENERAL,
+    loss="proxies",
+    pairs=1.0,
+    epochs=8,
+    steps=500,
+    ways=10,
+    each=10,
+    residual=1,
+    mirrored=True,
+    erase=0.2,
+    augmentation=0.4,
+)
 DRAWINGS = replace(GENERAL, ways=25, each=4, thicken=1.0, turns=True)
 
 

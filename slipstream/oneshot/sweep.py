@@ -33,6 +33,7 @@ STANDARD: Mapping[str, Sequence[Any]] = {
 WITH_MARGIN = ("contrastive", "triplet")
 QUERIES = 3000  # pictures of new classes, at most
 PAIRS = 5000
+LONGEST = {"epochs": 10, "steps": 100}  # of each of many trainings
 RESULTS, PAGE = "sweep.json", "sweep.html"
 
 
@@ -89,6 +90,13 @@ class Sweeper:
         """Passes on the line that counts, and no epoch's summary."""
         if text.endswith("\r"):
             self.say(text)
+
+
+def shortened(recipe: Recipe) -> Recipe:
+    """The recipe with no more epochs and steps than a sweep has time for."""
+    return replace(
+        recipe, **{name: min(getattr(recipe, name), most) for name, most in LONGEST.items()}
+    )
 
 
 def one_at_a_time(base: Recipe, varied: Mapping[str, Sequence[Any]]) -> dict[str, Recipe]:

@@ -14,9 +14,9 @@ from slipstream.oneshot.accuracy import Trials
 from slipstream.oneshot.batches import Batches
 from slipstream.oneshot.datasets import load
 from slipstream.oneshot.gallery import Gallery
-from slipstream.oneshot.recipe import Recipe
+from slipstream.oneshot.recipe import CLOTHES, Recipe
 from slipstream.oneshot.storage import Model
-from slipstream.oneshot.sweep import STANDARD, one_at_a_time, sweep
+from slipstream.oneshot.sweep import STANDARD, one_at_a_time, shortened, sweep
 
 QUICK = replace(RECIPE, epochs=1, steps=4)
 
@@ -34,6 +34,11 @@ def test_one_choice_is_changed_at_a_time():
     assert recipes["embedding=16"] == replace(Recipe(), embedding=16)
     with pytest.raises(InvalidArgumentError, match="speed"):
         one_at_a_time(Recipe(), {"speed": [1]})
+
+
+def test_a_sweep_trains_shortly_whatever_suits_the_data():
+    assert shortened(CLOTHES) == replace(CLOTHES, steps=100)
+    assert shortened(QUICK) == QUICK
 
 
 def test_a_sweep_writes_its_table_and_page(tmp_path, monkeypatch):
