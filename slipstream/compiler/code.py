@@ -47,8 +47,10 @@ def object_files(kernels: Iterable[Kernel], target: Target) -> dict[Kernel, byte
     return dict(zip(names, compiled(_writers(names, target), target), strict=True))
 
 
-def loaded(segments: Sequence[Segment], target: Target) -> Image | LinkedByLLVM:
-    """Functions `segment0`, `segment1`, ... that run these segments."""
+def loaded(
+    segments: Sequence[Segment], target: Target
+) -> tuple[Image | LinkedByLLVM, tuple[str, ...]]:
+    """Functions `segment0`, `segment1`, ... that run these segments; the files they are in."""
     names = _names((kernel for segment in segments for kernel in plain(segment.calls)), target)
 
     def calls() -> str:
@@ -58,7 +60,7 @@ def loaded(segments: Sequence[Segment], target: Target) -> Image | LinkedByLLVM:
         return writer.text()
 
     wanted = _writers(names, target) | {cache.key_of(repr(segments), target): calls}
-    return linked(compiled(wanted, target), target)
+    return linked(compiled(wanted, target), target), tuple(wanted)
 
 
 def _names(kernels: Iterable[Kernel], target: Target) -> dict[Kernel, str]:

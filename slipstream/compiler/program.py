@@ -10,9 +10,10 @@ from typing import Any
 
 import numpy as np
 
-from slipstream.compiler import collector
+from slipstream.compiler import cache, collector, recipe
 from slipstream.compiler.code import loaded
 from slipstream.compiler.codegen.emit import Calls, Segment
+from slipstream.compiler.codegen.image import Image, LinkedByLLVM, linked
 from slipstream.compiler.codegen.team import Turns
 from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest, TimeLoop, sharing
 from slipstream.compiler.passes.lay import Call
@@ -20,7 +21,8 @@ from slipstream.compiler.passes.meet import Region, barriers
 from slipstream.compiler.passes.picked import indices_of, limit_of
 from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
-from slipstream.compiler.target import target
+from slipstream.compiler.recipe import Check, Known, Part, Place, Recipe
+from slipstream.compiler.target import Target, target
 from slipstream.compiler.threads import repeater, team
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
@@ -39,8 +41,28 @@ def load(graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> Program:
     A pair (i, j) of `in_place` says that output j is the new content of the variable that comes as
     input i: that array is written and returned. It must be contiguous, and nobody else's.
     """
+    chosen = target()
+    key = recipe.key_of(graph, in_place, chosen)
+    kept = recalled(key, chosen)
+    if kept is not None:
+        return Recalled(*kept, in_place)
     with collector.paused():
-        return Program(schedule(graph, in_place), in_place)
+        program = Program(schedule(graph, in_place), in_place)
+    if key is not None and program.is_plain:
+        cache.write({key: program.recipe.packed()})
+    return program
+
+
+def recalled(key: str | None, chosen: Target) -> tuple[Recipe, Image | LinkedByLLVM] | None:
+    """The recipe of that name and its code, if all of it is kept."""
+    found = cache.read([key]) if key is not None else {}
+    if key not in found:
+        return None
+    known = Recipe.unpacked(found[key])
+    code = cache.read(known.files)
+    if len(code) != len(set(known.files)):
+        return None
+    return known, linked([code[name] for name in known.files], chosen)
 
 
 class Frame:
@@ -80,17 +102,63 @@ class Program:
     def __init__(self, planned: Schedule, in_place: Sequence[tuple[int, int]]) -> None:
         self.planned, self.in_place = planned, tuple(in_place)
         self.slots: dict[Value, int] = {}
+        self.files: tuple[str, ...] = ()
         self.fresh = self._fresh_outputs()
         self.runs = self._made_runs()
         loops = {n for n in planned.checks.nodes if n.operation in (scan, while_loop)}
         self.checked_loops = {n: _Call(n, self) for n in loops}
-        self.inputs = [self._slot(v) for v in planned.graph.inputs]
-        self.outputs = [self._slot(v) for v in planned.graph.outputs]
-        self.hold(len(self.inputs))
+        self.recipe = self._recipe()
         self.constants = [(s, v) for v, s in self.slots.items() if isinstance(v, Constant)]
-        self.frames: list[Frame] = []
+        self._begin()
 
     # loading
+
+    def _recipe(self) -> Recipe:
+        """The slots as plain numbers."""
+        graph, places = self.planned.graph, self.planned.places
+        inputs, outputs = (
+            tuple(map(self._slot, values)) for values in (graph.inputs, graph.outputs)
+        )
+        arena = [(self.slots[v], v.type, at) for v, at in places.arena.items() if v in self.slots]
+        known = [(s, v) for v, s in self.slots.items() if isinstance(v, Constant)]
+        parts = [run.part for run in self.runs if isinstance(run, _Segment)]
+        return Recipe(
+            len(self.slots),
+            inputs,
+            outputs,
+            tuple(Place.of(slot, type) for slot, type in self.fresh),
+            tuple(Known(s, v.type.dtype.name, v.type.shape, _bytes(v.array)) for s, v in known),
+            places.arena_bytes,
+            tuple(Place.of(*place) for place in arena),
+            tuple(graph.outputs[j] in places.written for _, j in self.in_place),
+            self.slots.get(self.planned.checks.fault, -1),
+            tuple(map(self._check, self.planned.checks.nodes)),
+            tuple(parts),
+            self.files,
+        )
+
+    def _check(self, node: Node) -> Check:
+        """What a check that fails is told by."""
+        if node in self.checked_loops:
+            return Check(node.operation.name, -1, (), 0, node.origin)
+        value = indices_of(node)
+        slot = self.slots.get(self.planned.plan.view(value).root, -1)
+        return Check(node.operation.name, slot, value.type.shape, limit_of(node), node.origin)
+
+    @property
+    def is_plain(self) -> bool:
+        """Whether the recipe is all there is to the program."""
+        only = all(isinstance(run, _Segment) for run in self.runs)
+        return only and bool(self.runs) and not self.checked_loops
+
+    def _begin(self) -> None:
+        """What running needs at hand."""
+        self.inputs, self.outputs = self.recipe.inputs, self.recipe.outputs
+        self.fresh = [(place.slot, place.type) for place in self.recipe.fresh]
+        self.known = [(known.slot, known.array) for known in self.recipe.constants]
+        self.arena = [(place.slot, place.offset, place.type) for place in self.recipe.arena]
+        self.hold(len(self.inputs))
+        self.frames: list[Frame] = []
 
     def _slot(self, value: Value) -> int:
         """The number of a value; a new content shares that of the variable it is written into."""
@@ -120,9 +188,14 @@ class Program:
         segments = [piece for piece in found if isinstance(piece, Segment)]
         if not segments:
             return found
-        self.code = loaded(segments, target())
+        self.code, self.files = loaded(segments, target())
         addresses = iter([self.code.address(f"segment{i}") for i in range(len(segments))])
-        return [_Segment(next(addresses), f, self) if isinstance(f, Segment) else f for f in found]
+        return [
+            _Segment(next(addresses), Part(f.is_shared, may_fail(f.calls)), self)
+            if isinstance(f, Segment)
+            else f
+            for f in found
+        ]
 
     def _called(self, node: Node) -> Callable[[Frame], None]:
         """A node that NumPy computes."""
@@ -179,12 +252,8 @@ class Program:
     @property
     def is_one_function(self) -> bool:
         """Whether a run is one native call that leaves all new contents where the old ones were."""
-        written = self.planned.places.written
-        return (
-            len(self.runs) == 1
-            and isinstance(self.runs[0], _Segment)
-            and all(self.planned.graph.outputs[j] in written for _, j in self.in_place)
-        )
+        single = len(self.runs) == 1 and isinstance(self.runs[0], _Segment)
+        return single and all(self.recipe.overwrites)
 
     def _filled(self, arrays: Sequence[Array]) -> Frame:
         """A frame with the inputs, and memory for the outputs."""
@@ -204,50 +273,63 @@ class Program:
             return self._frame()
 
     def _frame(self) -> Frame:
-        places = self.planned.places
-        frame = Frame(places.arena_bytes, len(self.slots))
+        frame = Frame(self.recipe.arena_bytes, self.recipe.slots)
         self._let_fail(frame)
-        for slot, value in self.constants:
-            frame.put(slot, np.ascontiguousarray(value.array).reshape(value.type.shape))
-        for value, offset in places.arena.items():
-            if value in self.slots:
-                memory = frame.arena[offset : offset + value.type.bytes]
-                array = memory.view(value.type.dtype.numpy).reshape(value.type.shape)
-                frame.put(self.slots[value], array)
+        for slot, array in self.known:
+            frame.put(slot, array)
+        for slot, offset, type in self.arena:
+            memory = frame.arena[offset : offset + type.bytes]
+            frame.put(slot, memory.view(type.dtype.numpy).reshape(type.shape))
         return frame
 
     def _let_fail(self, frame: Frame) -> None:
         """Let the slot for faults, if there is one, be the frame's word."""
-        slot = self.slots.get(self.planned.checks.fault)
-        if slot is not None:
-            frame.table[slot] = ctypes.addressof(frame.fault)
+        if self.recipe.fault >= 0:
+            frame.table[self.recipe.fault] = ctypes.addressof(frame.fault)
 
     def _results(self, frame: Frame, arrays: Sequence[Array]) -> list[Array]:
         results = [frame.arrays[slot] for slot in self.outputs]
-        written = self.planned.places.written
-        for i, j in self.in_place:
-            if self.planned.graph.outputs[j] not in written:
+        for (i, j), is_there in zip(self.in_place, self.recipe.overwrites, strict=True):
+            if not is_there:
                 np.copyto(arrays[i], results[j])
             results[j] = arrays[i]
         return results
 
     def fail(self, frame: Frame) -> None:
         """Raise what NumPy's meaning of a node does whose indices were found out of bounds."""
-        node = self.planned.checks.nodes[frame.fault.value - 1]
-        if node in self.checked_loops:
-            self.checked_loops[node](frame)
-        value = indices_of(node)
-        indices = frame.arrays[self.slots[self.planned.plan.view(value).root]]
+        number = frame.fault.value - 1
+        check = self.recipe.checks[number]
+        if check.slot < 0:
+            self.checked_loops[self.planned.checks.nodes[number]](frame)
+        indices = frame.arrays[check.slot]
         try:
-            check_bounds(node.operation.name, indices.reshape(value.type.shape), limit_of(node))
+            check_bounds(check.operation, indices.reshape(check.shape), check.limit)
         except OpError as error:
-            raise located(error, node.origin) from None
+            raise located(error, check.origin) from None
 
     def release(self, frame: Frame) -> None:
         """Forget the caller's arrays, and keep the frame for the next call."""
         for slot in self.passing:
             frame.arrays[slot] = None
         self.frames.append(frame)
+
+
+class Recalled(Program):
+    """A program that was compiled before: its recipe, and its code."""
+
+    def __init__(
+        self, known: Recipe, code: Image | LinkedByLLVM, in_place: Sequence[tuple[int, int]]
+    ) -> None:
+        self.recipe, self.code, self.in_place = known, code, tuple(in_place)
+        self.runs = [
+            _Segment(code.address(f"segment{number}"), part, self)
+            for number, part in enumerate(known.parts)
+        ]
+        self._begin()
+
+
+def _bytes(array: Array) -> bytes:
+    return np.ascontiguousarray(array).tobytes()
 
 
 def is_idle(kernel: Kernel, slots: Sequence[int]) -> bool:
@@ -278,11 +360,10 @@ def _ready(array: Array) -> Array:
 class _Segment:
     """Kernels in a row, called as one, by all threads if there is work for them."""
 
-    def __init__(self, address: int, segment: Segment, program: Program) -> None:
-        self.address, self.is_shared = address, segment.is_shared
+    def __init__(self, address: int, part: Part, program: Program) -> None:
+        self.address, self.part, self.is_shared = address, part, part.is_shared
         self.function = SEGMENT(address)
-        is_checked = may_fail(segment.calls)
-        self.checked = program if is_checked else None
+        self.checked = program if part.may_fail else None
 
     def __call__(self, frame: Frame) -> None:
         threads = team() if self.is_shared else None
