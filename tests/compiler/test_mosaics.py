@@ -8,6 +8,7 @@ from comparison import check, types_of
 
 from slipstream.compiler.kernels import LoopNest
 from slipstream.compiler.passes.assemble import assemble
+from slipstream.compiler.passes.expand import expand
 from slipstream.compiler.pipeline import KernelStep, schedule
 from slipstream.compiler.spaces import refined, refined_axes, refinement
 from slipstream.primitives import REGISTRY
@@ -165,3 +166,21 @@ def test_parts_that_meet_are_added():
     graph = drawn(function, arrays)
     check(graph, arrays)
     assert "add" in [node.operation.name for node in assemble(graph).nodes]
+
+
+def test_the_same_parts_in_less_padding_are_seen_in_more():
+    """What two layers pad differently is stored once."""
+
+    def function(x, w):
+        y = apply("maximum")(x, x.coerce(0))
+        zero, none = y.coerce(0), (0, 0, 0, 0)
+        wide = apply("pad")(y, zero, low=(0, 2, 2, 0), high=(0, 2, 2, 0), interior=none)
+        less = apply("pad")(y, zero, low=(0, 0, 1, 0), high=(0, 1, 2, 0), interior=none)
+        labels = {"x_labels": (0, 1, 2, 3), "y_labels": (3, 4), "out_labels": (0, 1, 2, 4)}
+        return apply("contract")(wide, w, **labels), apply("contract")(less, w, **labels)
+
+    arrays = [normal(2, 5, 6, 16), normal(16, 24)]
+    graph = drawn(function, arrays)
+    check(graph, arrays)
+    mosaics = [n for n in assemble(expand(graph)).nodes if n.operation.name == "mosaic"]
+    assert len(mosaics) == 1

@@ -8,7 +8,7 @@ is made where something needs it whole.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, replace
 from itertools import product
 from typing import Any
@@ -63,6 +63,7 @@ class _Assembling:
         self.graph, self.builder = graph, Builder(graph.name)
         self.known: dict[Value, Value] = {v: self.builder.input(v.type) for v in graph.inputs}
         self.assemblies: dict[Value, Assembly] = {}
+        self.made: dict[Hashable, list[tuple[Value, Shape]]] = {}  # by parts: where the first lies
         self.origin: str | None = None
 
     def run(self) -> Graph:
@@ -76,13 +77,28 @@ class _Assembling:
         if isinstance(value, Constant):
             return value
         if value not in self.known:
-            found = self.assemblies[value]
-            (self.known[value],) = self._add(
-                mosaic, [p.value for p in found.parts], shape=found.type.shape,
-                starts=tuple(p.starts for p in found.parts),
-                steps=tuple(p.steps for p in found.parts),
-            )  # fmt: skip
+            self.known[value] = self._whole(self.assemblies[value])
         return self.known[value]
+
+    def _whole(self, found: Assembly) -> Value:
+        """The array itself: made now, or seen in a larger one of the same parts."""
+        first, shape = found.parts[0].starts, found.type.shape
+        key = tuple((p.value, p.steps, _apart(p.starts, first)) for p in found.parts)
+        for other, start in self.made.get(key, ()):
+            begin = _apart(start, first)
+            stops = tuple(a + n for a, n in zip(begin, shape, strict=True))
+            inside = all(e <= n for e, n in zip(stops, other.type.shape, strict=True))
+            if inside and min(begin, default=0) >= 0:
+                return self._add(
+                    slice_, [other], starts=begin, stops=stops, steps=(1,) * len(shape)
+                )[0]
+        (whole,) = self._add(
+            mosaic, [p.value for p in found.parts], shape=shape,
+            starts=tuple(p.starts for p in found.parts),
+            steps=tuple(p.steps for p in found.parts),
+        )  # fmt: skip
+        self.made.setdefault(key, []).append((whole, first))
+        return whole
 
     def _add(self, operation: Any, inputs: Sequence[Value], **params: Any) -> tuple[Value, ...]:
         return self.builder.add(operation, inputs, params, self.origin)
@@ -209,6 +225,10 @@ class _Assembling:
 
     def _sum_of(self, one: Value, other: Value) -> Value:
         return self._add(add, [one, other])[0]
+
+
+def _apart(one: Shape, other: Shape) -> Shape:
+    return tuple(a - b for a, b in zip(one, other, strict=True))
 
 
 def _moved(part: Part, starts: Shape, steps: Shape) -> Part:
