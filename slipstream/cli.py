@@ -21,8 +21,10 @@ import numpy as np
 
 import slipstream
 from slipstream import settings
+from slipstream.compiler import cache
 from slipstream.compiler.coverage import coverage
 from slipstream.compiler.table import print_profile, save_profile
+from slipstream.compiler.target import target
 from slipstream.errors import InvalidArgumentError, NotFoundError, OpError, message
 from slipstream.oneshot.commands import add_commands
 from slipstream.runtime.executor import NAMES, executor
@@ -194,14 +196,18 @@ def operation_lines() -> list[str]:
 
 def info_lines() -> list[str]:
     """What a bug report needs."""
+    chosen = target()
+    files, size = cache.usage()
     lines = [
         f"slipstream {slipstream.__version__}",
         f"python     {platform.python_version()}, numpy {np.__version__}",
         f"system     {platform.system()} {platform.release()}",
         f"processor  {processor()}",
+        f"target     {chosen.cpu}, vectors of {chosen.vector_bits} bits",
         f"threads    {settings.thread_count()}",
         f"executor   {executor().name} (of {', '.join(NAMES)})",
         f"home       {settings.home()}",
+        f"cache      {files} files, {size / 1e6:.1f} MB of compiled code in {cache.folder()}",
         "switches",
     ]
     for name, text in settings.SWITCHES.items():

@@ -86,6 +86,15 @@ def _put(place: Path, key: str, content: bytes) -> None:
         raise
 
 
+def usage() -> tuple[int, int]:
+    """How many files there are, and how many bytes."""
+    try:
+        sizes = [size for _, size, _ in _files(folder())]
+    except OSError:  # nothing has been kept yet
+        sizes = []
+    return len(sizes), sum(sizes)
+
+
 def _bound(place: Path) -> None:
     """Delete the files used longest ago, where there are too many, or too many bytes."""
     files = list(_files(place))

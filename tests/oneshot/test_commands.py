@@ -1,5 +1,6 @@
 """The command line: what it prints, and that every user error is one message and exit status 2."""
 
+import re
 import subprocess
 import sys
 
@@ -138,6 +139,8 @@ def test_info(capsys, monkeypatch):
     assert printed.startswith(f"slipstream {slipstream.__version__}\n")
     for text in ("processor", "threads    3", "executor   native", "SLIPSTREAM_THREADS=3"):
         assert text in printed
+    assert re.search(r"target     \S+, vectors of (128|256|512) bits", printed)
+    assert re.search(r"cache      \d+ files, [\d.]+ MB of compiled code in ", printed)
 
 
 def test_info_of_operations(capsys):

@@ -15,6 +15,7 @@ from typing import Any
 
 from slipstream.compiler.operations import is_view
 from slipstream.compiler.passes.expand import expand
+from slipstream.compiler.passes.redraw import redrawn
 from slipstream.compiler.passes.stack import early, rule_of
 from slipstream.ir.builder import Builder
 from slipstream.ir.graph import Constant, Graph, Node, Value, pruned
@@ -30,20 +31,11 @@ def hoist(graph: Graph) -> Graph:
     """The graph with less inside its loops."""
     if all(node.operation is not scan for node in graph.nodes):
         return graph
-    builder = Builder(graph.name)
-    known = {value: builder.input(value.type) for value in graph.inputs}
+    return redrawn(graph, _hoisted)
 
-    def read(value: Value) -> Value:
-        return value if isinstance(value, Constant) else known[value]
 
-    for node in graph.nodes:
-        inputs = [read(v) for v in node.inputs]
-        if node.operation is scan:
-            outputs: Sequence[Value] = _Hoisting(node, inputs, builder).run()
-        else:
-            outputs = builder.add(node.operation, inputs, node.params, node.origin)
-        known.update(zip(node.outputs, outputs, strict=True))
-    return builder.graph([read(v) for v in graph.outputs])
+def _hoisted(node: Node, inputs: Sequence[Value], builder: Builder) -> Sequence[Value] | None:
+    return _Hoisting(node, inputs, builder).run() if node.operation is scan else None
 
 
 class _Hoisting:

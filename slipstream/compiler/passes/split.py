@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from slipstream.compiler.operations import is_filled, is_reduction
+from slipstream.compiler.passes.redraw import redrawn
 from slipstream.ir.builder import Builder
-from slipstream.ir.graph import Constant, Graph, Node, Value
+from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.types import Shape
 from slipstream.primitives.reduction import sum_
 from slipstream.primitives.structure import reshape
@@ -23,19 +24,9 @@ PARTS = (8, 64)  # at least, at most
 
 def split(graph: Graph) -> Graph:
     """The graph with its long sums in two steps."""
-    builder = Builder(graph.name)
-    known: dict[Value, Value] = {v: builder.input(v.type) for v in graph.inputs}
-
-    def read(value: Value) -> Value:
-        return value if isinstance(value, Constant) else known[value]
-
-    for node in graph.nodes:
-        inputs = [read(v) for v in node.inputs]
-        outputs = _in_two(node, inputs, builder)
-        if outputs is None:
-            outputs = builder.add(node.operation, inputs, node.params, node.origin)
-        known.update(zip(node.outputs, outputs, strict=True))
-    return builder.graph([read(v) for v in graph.outputs])
+    if not any(node.operation is sum_ for node in graph.nodes):
+        return graph
+    return redrawn(graph, _in_two)
 
 
 def _in_two(node: Node, inputs: Sequence[Value], builder: Builder) -> Sequence[Value] | None:
