@@ -15,8 +15,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from slipstream.compiler import cache
+from slipstream.compiler import cache, kernels
 from slipstream.compiler.operations import is_pick
+from slipstream.compiler.passes import winograd
 from slipstream.compiler.target import Target
 from slipstream.ir.builder import frozen
 from slipstream.ir.dtypes import as_dtype
@@ -113,8 +114,12 @@ def _plain(item: object) -> object:
 
 
 def key_of(graph: Graph, in_place: Sequence[tuple[int, int]], target: Target) -> str | None:
-    """The name of a program's recipe; None if it holds too much to be kept."""
-    found = hashlib.sha256(f"{sys.version} {in_place}".encode())
+    """The name of a program's recipe; None if it holds too much to be kept.
+
+    Limits that tests and measurements set are part of it: they decide what a program becomes.
+    """
+    limits = kernels.WORTH_SHARING, winograd.WORTH
+    found = hashlib.sha256(f"{sys.version} {limits} {in_place}".encode())
     if not _enter(graph, found):
         return None
     return cache.key_of(f"recipe {found.hexdigest()}", target)
