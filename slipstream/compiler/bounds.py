@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from slipstream.compiler.accesses import Walk, walks
 from slipstream.compiler.describe import MANY, kind_of, text_of
-from slipstream.compiler.kernels import TimeLoop, written_buffers
+from slipstream.compiler.kernels import Chain, TimeLoop, written_buffers
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.pipeline import CallStep, KernelStep, Schedule
 from slipstream.errors import InternalError, message
@@ -53,7 +53,7 @@ def fault(planned: Schedule, place: Place, what: str, value: Value, expected: st
 def check_bounds(planned: Schedule, place: Place) -> None:
     """Raises InternalError if an access of a kernel leaves its buffer, in any turn of a loop."""
     kernel, values = place.call
-    if isinstance(kernel, TimeLoop):
+    if isinstance(kernel, TimeLoop | Chain):
         return _check_turns(planned, place, kernel)
     for walk in walks(kernel):
         value = values[walk.buffer]
@@ -66,10 +66,10 @@ def check_bounds(planned: Schedule, place: Place) -> None:
     return None
 
 
-def _check_turns(planned: Schedule, place: Place, loop: TimeLoop) -> None:
+def _check_turns(planned: Schedule, place: Place, loop: TimeLoop | Chain) -> None:
     """The accesses of a loop's kernels, at the addresses that its table holds in each turn."""
     values = place.call[1]
-    calls = (*loop.calls, *loop.last)
+    calls = (*loop.calls, *(loop.last if isinstance(loop, TimeLoop) else ()))
     touched = [(n, entries[w.buffer], w) for n, (kernel, entries) in enumerate(calls)
                for w in walks(kernel)]  # fmt: skip
     for turn, table in enumerate(tables(loop)):
@@ -83,16 +83,27 @@ def _check_turns(planned: Schedule, place: Place, loop: TimeLoop) -> None:
                 raise fault(planned, place, what, values[buffer], expected)
 
 
-def tables(loop: TimeLoop) -> Iterator[list[tuple[int, int]]]:
+def tables(loop: TimeLoop | Chain) -> Iterator[list[tuple[int, int]]]:
     """What the table of a loop holds in each turn: buffers, and bytes from their beginnings.
 
-    In a loop of any number of turns nothing moves for ever: the first ones show all places.
+    In a loop of any number of turns nothing moves for ever: the first ones show all places. Of a
+    chain with as many threads as parts each part is a thread's first one. Of a loop in parts, the
+    first part and then the last.
     """
-    table = [(entry.buffer, entry.offset) for entry in loop.entries]
+    ends = (0, loop.parts - 1) if isinstance(loop, TimeLoop) and loop.parts > 1 else (0,)
+    for part in ends:
+        shares = loop.shares if isinstance(loop, TimeLoop) and part else ()
+        moved = (part * share for share in shares or (0,) * len(loop.entries))
+        entries = zip(loop.entries, moved, strict=True)
+        yield from _turns(loop, [(entry.buffer, entry.offset + by) for entry, by in entries])
+
+
+def _turns(loop: TimeLoop | Chain, table: list[tuple[int, int]]) -> Iterator[list[tuple[int, int]]]:
+    """What the table holds turn by turn, if it begins so."""
     for _ in range(loop.length if loop.length < MANY else FIRST):
         yield table
         table = [*table]
-        for one, other in loop.follows:
+        for one, other in loop.follows if isinstance(loop, TimeLoop) else ():
             table[one] = table[other]
         steps = (entry.step for entry in loop.entries)
         table = [(buffer, n + step) for (buffer, n), step in zip(table, steps, strict=True)]

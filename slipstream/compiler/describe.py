@@ -11,6 +11,7 @@ from slipstream.compiler.accesses import walks
 from slipstream.compiler.kernels import (
     Apply,
     Bounds,
+    Chain,
     Contraction,
     Kernel,
     LastPlaces,
@@ -34,8 +35,8 @@ def kind_of(kernel: Kernel, group: Group) -> str:
     """One word or two: contraction, nest, copy, lay, pick, ..."""
     if isinstance(kernel, Contraction):
         return "contraction"
-    if isinstance(kernel, Bounds | TimeLoop):
-        return "bounds" if isinstance(kernel, Bounds) else "loop"
+    if isinstance(kernel, Bounds | TimeLoop | Chain):
+        return bare_kind(kernel)
     if group.kind == "call":  # beside a loop
         return "copy"
     if group.kind == "product":
@@ -57,6 +58,8 @@ def _text(kernel: Kernel, group: Group) -> str:
     if isinstance(kernel, TimeLoop):
         steps = kernel.length if kernel.length < MANY else "any number of"
         return f"{steps} steps of {len(kernel.calls)} kernels, {node_text(first)}"
+    if isinstance(kernel, Chain):
+        return f"{kernel.length} parts through {len(kernel.calls)} kernels, {node_text(first)}, ..."
     if isinstance(kernel, Bounds):
         return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
     if group.kind == "product":
@@ -146,7 +149,7 @@ def flops(kernel: Kernel, group: Group) -> int | None:
         return products(kernel)
     if isinstance(kernel, LoopNest) and group.kind == "product" and not _lays_out(kernel):
         return 2 * math.prod(kernel.shape)
-    if isinstance(kernel, TimeLoop) and kernel.length < MANY:
+    if isinstance(kernel, TimeLoop | Chain) and kernel.length < MANY:
         return kernel.length * sum(flops(inner, group) or 0 for inner in plain(kernel.calls))
     return None
 
@@ -168,7 +171,7 @@ def bytes_touched(call: Call) -> int:
         return kernel.batch * kernel.count * kernel.index.size + passes * rows
     if isinstance(kernel, Bounds):
         return kernel.count * kernel.index.size
-    if isinstance(kernel, TimeLoop):
+    if isinstance(kernel, TimeLoop | Chain):
         return sum(value.type.bytes for value in values)
     if isinstance(kernel, LastPlaces):
         return kernel.count * (2 * kernel.index.size + 3 * 4)

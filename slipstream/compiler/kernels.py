@@ -240,6 +240,9 @@ class TimeLoop:
     `follows`, in order, entry a becomes what b is; then all move by their steps. Before the calls
     in `barriers` all threads wait for each other, before call 0 only from the second turn on. When
     the turns are over, or a `Look` has ended them, the calls of `last` are made once.
+
+    If there are more `parts` than one, threads divide them as those of a chain: each goes through
+    all turns, and none waits. Entries of part p begin p times their `shares` further on, in bytes.
     """
 
     length: int
@@ -249,10 +252,33 @@ class TimeLoop:
     follows: tuple[tuple[int, int], ...]
     written: tuple[int, ...]  # buffers
     last: tuple[tuple[Kernel, tuple[int, ...]], ...] = ()
+    parts: int = 1
+    shares: tuple[int, ...] = ()
 
     @property
     def buffers(self) -> int:
         """How many buffers the loop is called with."""
+        return 1 + max(entry.buffer for entry in self.entries)
+
+
+@dataclass(frozen=True)
+class Chain:
+    """Kernels that run one after the other on a part of the samples, then on the next part.
+
+    Threads divide the parts, and none waits for another: each call is the work of one thread, on
+    the entries of a table of addresses. They move by their steps from part to part; those that are
+    `own` do so only from thread to thread: each part of a thread is where its first one was.
+    """
+
+    length: int
+    calls: tuple[tuple[Kernel, tuple[int, ...]], ...]
+    entries: tuple[Entry, ...]
+    own: tuple[int, ...]  # entries
+    written: tuple[int, ...]  # buffers
+
+    @property
+    def buffers(self) -> int:
+        """How many buffers the chain is called with."""
         return 1 + max(entry.buffer for entry in self.entries)
 
 
@@ -266,7 +292,7 @@ class Look:
     buffers = 1
 
 
-Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark | Look | TimeLoop
+Kernel = LoopNest | Contraction | Picked | LastPlaces | Bounds | Mark | Look | TimeLoop | Chain
 
 
 def plain(calls: Iterable[tuple[Kernel, Any]]) -> Iterator[Kernel]:
@@ -274,6 +300,8 @@ def plain(calls: Iterable[tuple[Kernel, Any]]) -> Iterator[Kernel]:
     for kernel, _ in calls:
         if isinstance(kernel, TimeLoop):
             yield from plain((*kernel.calls, *kernel.last))
+        elif isinstance(kernel, Chain):
+            yield from plain(kernel.calls)
         elif not isinstance(kernel, Look):
             yield kernel
 
@@ -291,18 +319,21 @@ def work(kernel: Kernel) -> int:
         return 0
     if isinstance(kernel, Bounds | LastPlaces):
         return 2 * kernel.count
-    if isinstance(kernel, TimeLoop):
-        return kernel.length * sum(work(inner) for inner, _ in kernel.calls)
+    if isinstance(kernel, TimeLoop | Chain):
+        parts = kernel.parts if isinstance(kernel, TimeLoop) else 1
+        return parts * kernel.length * sum(work(inner) for inner, _ in kernel.calls)
     loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
     return 2 * math.prod(loop.size for loop in loops) // 16  # many at once
 
 
 def is_shared(kernel: Kernel) -> bool:
     """Whether all threads work on a kernel; else thread 0 does it alone."""
-    if isinstance(kernel, TimeLoop):
+    if isinstance(kernel, TimeLoop) and kernel.parts == 1:
         return any(is_shared(inner) for inner, _ in (*kernel.calls, *kernel.last))
     if work(kernel) < WORTH_SHARING or isinstance(kernel, Bounds | LastPlaces):
         return False
+    if isinstance(kernel, Chain | TimeLoop):
+        return True
     if isinstance(kernel, Picked):
         return kernel.how == "gather"
     return not (isinstance(kernel, LoopNest) and all(kernel.reduced))
@@ -310,14 +341,14 @@ def is_shared(kernel: Kernel) -> bool:
 
 def is_for_all(kernel: Kernel) -> bool:
     """Whether all threads run it: what they share, or what each must know."""
-    if isinstance(kernel, TimeLoop):
+    if isinstance(kernel, TimeLoop) and kernel.parts == 1:
         return any(is_for_all(inner) for inner, _ in kernel.calls)
     return is_shared(kernel) or isinstance(kernel, Bounds | Look)
 
 
 def written_buffers(kernel: Kernel) -> frozenset[int]:
     """The numbers of the buffers a kernel writes that others wait for."""
-    if isinstance(kernel, TimeLoop):
+    if isinstance(kernel, TimeLoop | Chain):
         return frozenset(kernel.written)
     if isinstance(kernel, LastPlaces):
         return frozenset({1, 2})

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from slipstream.compiler.collapse import tidied
 from slipstream.compiler.operations import has_native_types, is_filled
 from slipstream.compiler.passes.assemble import assemble
+from slipstream.compiler.passes.chain import chained
 from slipstream.compiler.passes.expand import expand, separate
 from slipstream.compiler.passes.fuse import Group, Plan, fuse, stored_values
 from slipstream.compiler.passes.hoist import hoist
@@ -15,12 +15,15 @@ from slipstream.compiler.passes.keep import keep
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.loop import looped, needed, needs_of
 from slipstream.compiler.passes.lower import Lowered, lower
+from slipstream.compiler.passes.made import CallStep, KernelStep, Made, cut, made
+from slipstream.compiler.passes.partial import in_parts
 from slipstream.compiler.passes.picked import Checks
 from slipstream.compiler.passes.place import Places, Step, place
 from slipstream.compiler.passes.settle import settle
 from slipstream.compiler.passes.split import split
 from slipstream.compiler.passes.table import Body
 from slipstream.compiler.passes.turning import turning
+from slipstream.compiler.target import target
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify
 from slipstream.primitives.loops import scan, while_loop
@@ -34,22 +37,7 @@ PASSES: tuple[tuple[str, Callable[[Graph], Graph], str], ...] = (
     ("split", split, "a long sum over the first axis is a sum of parts"),
     ("separate", separate, "each output is made by a node, and by no other output's"),
 )
-
-
-@dataclass(frozen=True)
-class KernelStep:
-    """The kernels of a group, each with the values it is called with."""
-
-    calls: tuple[Call, ...]
-    written: tuple[Value, ...]
-    group: Group
-
-
-@dataclass(frozen=True)
-class CallStep:
-    """A node that NumPy computes."""
-
-    node: Node
+CACHE_OF_A_PART = 0.75  # of the second level: what a kernel of a chain goes through in a part
 
 
 @dataclass
@@ -82,8 +70,14 @@ def schedule(
             checked = writer.checks.before(plan, group.nodes[0]) if group.kind == "pick" else []
             written = tuple(dict.fromkeys(moved.get(v, v) for v in stored[group]))
             writer.kernels(group, lowered[group], written, checked)
-    places = place(graph, writer.touched, in_place)
-    return Schedule(graph, plan, writer.steps, places, writer.checks)
+    chosen, in_place = target(), [*in_place]
+    found = [part for one in writer.made for part in in_parts(one)]
+    if checks is None:  # no part of a loop
+        found = chained(found, graph, in_place, int(CACHE_OF_A_PART * chosen.second_cache))
+    found = [cut(one, chosen) for one in found]
+    places = place(graph, [one.touched for one in found], in_place)
+    steps = [one.step for one in found if one.step is not None]
+    return Schedule(graph, plan, steps, places, writer.checks)
 
 
 class _Steps:
@@ -91,32 +85,29 @@ class _Steps:
 
     def __init__(self, plan: Plan, checks: Checks) -> None:
         self.plan, self.checks = plan, checks
-        self.steps: list[KernelStep | CallStep] = []
-        self.touched: list[Step] = []
+        self.made: list[Made] = []
 
     def call(self, group: Group, stored: Sequence[Value]) -> None:
         """A node that NumPy computes, or a loop."""
         (node,) = group.nodes
         loop = self._loop(node, stored)
         if loop is None:
-            self.steps.append(CallStep(node))
             reads = tuple(self.plan.view(v).root for v in node.inputs)
-            self.touched.append(Step(False, reads, node.outputs))
+            self.made.append(Made(CallStep(node), Step(False, reads, node.outputs)))
             return
         self.kernels(group, loop, tuple(stored))
         if self.checks.nodes[-1:] == [node]:  # it may fail when it has begun to write
-            self.touched.append(Step(True, (), (), may_fail=True))
+            self.made.append(Made(None, Step(True, (), (), may_fail=True)))
 
     def kernels(
         self, group: Group, lowered: Lowered, written: tuple[Value, ...],
         before: Sequence[Call] = (),
     ) -> None:  # fmt: skip
         """Kernels that write these values."""
-        calls = tuple((tidied(kernel), values) for kernel, values in lowered.calls)
-        writes = (*written, *lowered.scratch)
-        reads = tuple(v for _, buffers in calls for v in buffers if v not in writes)
-        self.steps.append(KernelStep((*before, *calls), written, group))
-        self.touched.append(Step(True, reads, writes, lowered.in_step, may_fail=bool(before)))
+        calls = (*before, *lowered.calls)
+        self.made.append(
+            made(calls, written, group, lowered.scratch, lowered.in_step, may_fail=bool(before))
+        )
 
     def _loop(self, node: Node, stored: Sequence[Value]) -> Lowered | None:
         """A loop as a native one; None if a sub-program needs NumPy, or there is nothing to do."""

@@ -31,7 +31,15 @@ from slipstream.compiler.describe import (
     products,
     text_of,
 )
-from slipstream.compiler.kernels import Contraction, Kernel, Mark, TimeLoop, is_for_all, is_shared
+from slipstream.compiler.kernels import (
+    Chain,
+    Contraction,
+    Kernel,
+    Mark,
+    TimeLoop,
+    is_for_all,
+    is_shared,
+)
 from slipstream.compiler.kernels import Entry as TableEntry
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.picked import FAULT
@@ -111,7 +119,7 @@ class ProfiledProgram(Program):
         barriers = []
         for number, ((kernel, places), entry) in enumerate(zip(calls, entries, strict=True)):
             after = [*calls[number + 1 :], *(calls[:1] if is_loop else ())][:1]
-            if isinstance(kernel, TimeLoop):
+            if isinstance(kernel, TimeLoop | Chain):
                 looped, more = self._marked_loop(kernel, entry, place)
                 made.append((looped, (*places, *more)))
                 mark: Any = start
@@ -124,11 +132,12 @@ class ProfiledProgram(Program):
         return tuple(made), tuple(barriers)
 
     def _marked_loop(
-        self, loop: TimeLoop, entry: Entry, place: Callable[[Value], int]
-    ) -> tuple[TimeLoop, list[int]]:
+        self, loop: TimeLoop | Chain, entry: Entry, place: Callable[[Value], int]
+    ) -> tuple[TimeLoop | Chain, list[int]]:
         """A loop with marks between the kernels of a turn, and where the buffers it needs more are.
 
-        What it does itself, between two turns, is of no entry.
+        What it does itself, between two turns, is of no entry. In a chain thread 0 has the clock:
+        an entry is one kernel on those parts that it does.
         """
         values: list[Value] = []
 
@@ -137,10 +146,12 @@ class ProfiledProgram(Program):
                 values.append(value)
             return len(loop.entries) + values.index(value)
 
-        entries = [_step_entry(kernel, entry) for kernel, _ in loop.calls]
+        entries = [_step_entry(kernel, loop, entry) for kernel, _ in loop.calls]
         calls, barriers = self._marked(loop.calls, entries, within, is_loop=True)
         own = tuple(TableEntry(loop.buffers + number) for number in range(len(values)))
-        looped = replace(loop, calls=calls, barriers=barriers, entries=(*loop.entries, *own))
+        looped = replace(loop, calls=calls, entries=(*loop.entries, *own))
+        if isinstance(looped, TimeLoop):
+            looped = replace(looped, barriers=barriers)
         return looped, [place(value) for value in values]
 
     def _mark(self, entry: Entry) -> Value:
@@ -239,11 +250,12 @@ class _Timed:
         return [Measured(entry, len(self.times), sum(self.times), min(self.times))]
 
 
-def _step_entry(kernel: Kernel, loop: Entry) -> Entry:
+def _step_entry(kernel: Kernel, loop: TimeLoop | Chain, whole: Entry) -> Entry:
     """The entry of a kernel in a loop, of which no group is known."""
-    product = isinstance(kernel, Contraction)
+    product, is_chain = isinstance(kernel, Contraction), isinstance(loop, Chain)
     return Entry(
-        f"step: {bare_kind(kernel)}", bare_text(kernel), loop.origin, is_shared(kernel),
+        f"{'part' if is_chain else 'step'}: {bare_kind(kernel)}", bare_text(kernel), whole.origin,
+        is_shared(kernel) and not is_chain,
         products(kernel) if product else None, sum(w.count * w.item for w in walks(kernel)),
         product and kernel.dtype.bits == 64,
     )  # fmt: skip

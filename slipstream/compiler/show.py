@@ -23,7 +23,15 @@ from slipstream.compiler.describe import (
     node_text,
     text_of,
 )
-from slipstream.compiler.kernels import Kernel, Look, TimeLoop, is_shared, sharing, written_buffers
+from slipstream.compiler.kernels import (
+    Chain,
+    Kernel,
+    Look,
+    TimeLoop,
+    is_shared,
+    sharing,
+    written_buffers,
+)
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import PASSES, CallStep, KernelStep, Schedule, schedule
@@ -163,7 +171,7 @@ class Written:
         if is_after_barrier:
             yield WAIT
         work = flops(call[0], step.group)
-        function = "" if isinstance(record, TimeLoop) else f"{self.function(record)}, "
+        function = "" if isinstance(record, TimeLoop | Chain) else f"{self.function(record)}, "
         yield f"{number}. {function}{kind}: {text_of(call, step)}{_at(origin)}"
         yield f"    {f'{work} flops, ' if work else ''}{bytes_touched(call)} bytes, {_who(record)}"
         written = written_buffers(record)
@@ -172,6 +180,8 @@ class Written:
             yield f"    {index} {how:6} {self.name(value)}: {value.type} {self.place(value)}"
         if isinstance(record, TimeLoop):
             yield from self._loop(record)
+        elif isinstance(record, Chain):
+            yield from self._chain(record)
         else:
             yield from record_lines(record, "    ")
         yield ""
@@ -189,6 +199,15 @@ class Written:
             yield from self._step(f"step {number}", record, entries)
         for record, entries in loop.last:
             yield from self._step("at last", record, entries)
+
+    def _chain(self, chain: Chain) -> Iterator[str]:
+        """The table of a chain, and the kernels of a part."""
+        for number, entry in enumerate(chain.entries):
+            moves = f", {entry.step:+} bytes a {'thread' if number in chain.own else 'part'}"
+            at = f"buffer {entry.buffer}, byte {entry.offset}"
+            yield f"    entry {number}: {at}{moves if entry.step else ''}"
+        for number, (record, entries) in enumerate(chain.calls):
+            yield from self._step(f"link {number}", record, entries)
 
     def _step(self, name: str, record: Kernel, entries: Sequence[int]) -> Iterator[str]:
         """A kernel of a loop."""

@@ -7,7 +7,8 @@ from unittest import mock
 import ml_dtypes  # noqa: F401  NumPy knows bfloat16 from here on
 import numpy as np
 
-from slipstream.compiler.passes import block, lower
+from slipstream.compiler import pipeline, portions
+from slipstream.compiler.passes import block, chain
 from slipstream.compiler.program import load
 from slipstream.compiler.target import target
 from slipstream.ir.dtypes import from_numpy
@@ -24,8 +25,18 @@ def small_caches(first=512, second=512, far=8):
     few = {"FEWEST_ROWS": 2, "FEWEST_COLUMNS": 1, "FAR": far}
     few["FEWEST_USES"] = {"left": 3, "right": 3}
     with (
-        mock.patch.object(lower, "target", lambda: small),
+        mock.patch.object(pipeline, "target", lambda: small),
         mock.patch.multiple(block, **few),
+    ):
+        yield
+
+
+@contextmanager
+def short_chains():
+    """Kernels are chained though hardly a byte is kept, in as few as two parts."""
+    with (
+        mock.patch.multiple(chain, WORTH=1, FEWEST_PARTS=2),
+        mock.patch.multiple(portions, WORTH=0, WORTH_NEAR=0, FEWEST_ROWS=1),
     ):
         yield
 

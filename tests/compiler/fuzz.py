@@ -21,7 +21,7 @@ from unittest import mock
 
 import ml_dtypes
 import numpy as np
-from comparison import small_caches
+from comparison import short_chains, small_caches
 from random_graphs import Case, random_case
 
 from slipstream import settings
@@ -257,8 +257,14 @@ def _trimmed(graph: Graph, case: Case) -> Case:
 
 
 def examine(seed: int) -> str:
-    """A report on the program of a seed: empty if it agrees. Every other one has small caches."""
-    with small_caches() if seed % 2 else nullcontext():
+    """A report on the program of a seed: empty if it agrees.
+
+    Every other one has small caches, and two of three short chains.
+    """
+    with (
+        small_caches() if seed % 2 else nullcontext(),
+        short_chains() if seed % 3 else nullcontext(),
+    ):
         return _examined(seed)
 
 

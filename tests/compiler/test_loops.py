@@ -4,15 +4,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from comparison import check, types_of
+from comparison import check, compare, short_chains, types_of
 
 from slipstream.autodiff import differentiate
+from slipstream.compiler import kernels
+from slipstream.compiler.kernels import TimeLoop
 from slipstream.compiler.passes.hoist import hoist
 from slipstream.compiler.passes.keep import keep
 from slipstream.compiler.pipeline import schedule
-from slipstream.compiler.program import load
+from slipstream.compiler.program import Program, load
 from slipstream.errors import InvalidArgumentError
 from slipstream.primitives import REGISTRY
+from slipstream.primitives.evaluate import evaluate
 from slipstream.primitives.loops import scan
 from slipstream.primitives.tracing import replay, trace
 
@@ -193,3 +196,52 @@ def test_a_loop_over_other_arrays_is_another():
     forward, back = (n for n in keep(changed).nodes if n.operation is scan)
     assert len(forward.outputs) == 2
     assert "tanh" in [n.operation.name for n in back.params["body"].nodes]
+
+
+# --- loops whose samples threads divide ---
+
+
+def sample_by_sample(samples, mixed=False):
+    """A recurrence of each sample on its own, or of each with the sum of all; and arguments."""
+    random = np.random.default_rng(samples)
+    shapes = [(samples, 5), (6, samples, 5), (5, 5)]
+    arrays = [random.normal(size=shape).astype(np.float32) for shape in shapes]
+    state, xs, w = types_of(arrays)
+
+    def step(h, x, w):
+        new = REGISTRY["tanh"](REGISTRY["contract"](h, w, **ROWS) + x)
+        if mixed:
+            total = REGISTRY["sum"](new, axes=(0,))
+            new = new - REGISTRY["broadcast_to"](total, shape=new.shape)
+        return new, new * x
+
+    body = trace(step, [state, xs.with_shape((samples, 5)), w], "body")
+    params = {"length": 6, "carry": 1, "xs": 1, "reverse": False, "body": body}
+    return trace(lambda *v: scan(*v, **params), types_of(arrays), "loop"), arrays
+
+
+def parts_of(graph):
+    calls = [call for step in schedule(graph, ()).steps for call in step.calls]
+    return [kernel.parts for kernel, _ in calls if isinstance(kernel, TimeLoop)]
+
+
+@pytest.mark.parametrize(("samples", "parts"), [(12, 4), (6, 2), (7, 1)])
+def test_threads_divide_the_samples_of_a_recurrence(samples, parts, monkeypatch):
+    monkeypatch.setattr(kernels, "WORTH_SHARING", 1)
+    graph, arrays = sample_by_sample(samples)
+    with short_chains():
+        assert parts_of(graph) == [parts]
+        results = []
+        for threads in (1, 2, 3, 8):
+            monkeypatch.setenv("SLIPSTREAM_THREADS", str(threads))
+            results.append([np.array(a) for a in Program(schedule(graph, ()), ())(arrays)])
+    for others in results[1:]:
+        for one, other in zip(results[0], others, strict=True):
+            assert one.tobytes() == other.tobytes()
+    for found, wanted in zip(results[0], evaluate(graph, arrays), strict=True):
+        compare(found, np.asarray(wanted))
+
+
+def test_samples_that_meet_are_not_divided():
+    with short_chains():
+        assert parts_of(sample_by_sample(12, mixed=True)[0]) == [1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +19,7 @@ from slipstream.compiler.codegen.transposed import turn_of, write_transposition
 from slipstream.compiler.codegen.vector import BYTES, I8, I64
 from slipstream.compiler.kernels import (
     Bounds,
+    Chain,
     Contraction,
     Kernel,
     LastPlaces,
@@ -83,6 +84,7 @@ class SegmentWriter:
     def __init__(self, target: Target, names: Mapping[Kernel, str]) -> None:
         self.target, self.module, self.names = target, ir.Module(), names
         self.segments: list[str] = []
+        self.is_alone = False  # in a part that one thread goes through
 
     def kernel(self, record: Kernel) -> Any:
         """The function of a kernel, declared when it is first asked for."""
@@ -95,14 +97,6 @@ class SegmentWriter:
     def text(self) -> str:
         """The module."""
         return module_text(self.module, self.target)
-
-    def _written(self, name: str, record: Kernel) -> Any:
-        if isinstance(record, Contraction) and record.blocks is not None:
-            return write_blocked(self.module, name, record, self.target)
-        turn = turn_of(record) if isinstance(record, LoopNest) else None
-        if isinstance(record, LoopNest) and turn is not None:
-            return write_transposition(self.module, name, record, turn, self.target)
-        return WRITERS[type(record)](self.module, name, record, self.target)
 
     def segment(self, segment: Segment) -> str:
         """A function that takes a table of addresses and calls kernels on entries of it.
@@ -129,6 +123,8 @@ class SegmentWriter:
                     self._barrier()
             if isinstance(record, TimeLoop):
                 self._loop(record, entries)
+            elif isinstance(record, Chain):
+                self._chain(record, entries)
             elif isinstance(record, Look):
                 self._look(self._entry(entries[0], self.table))
             else:
@@ -140,9 +136,34 @@ class SegmentWriter:
             mine = self.b.alloca(I64, size=len(record.entries))
         outer, self.table = self.table, self.b.bitcast(mine, BYTES)
         places = [self._place(n) for n in range(len(record.entries))]
-        for place, entry in zip(places, record.entries, strict=True):
+        starts = []
+        for entry in record.entries:
             base = self.b.ptrtoint(self._entry(buffers[entry.buffer], outer), I64)
-            self.b.store(self.b.add(base, I64(entry.offset)), place)
+            starts.append(self.b.add(base, I64(entry.offset)))
+        if record.parts == 1:
+            self._turns(record, places, starts)
+        else:
+            self._my_parts(record, record.parts, lambda part, _: self._part(
+                record, places, starts, part))  # fmt: skip
+        self.table = outer
+
+    def _part(
+        self, record: TimeLoop, places: Sequence[Any], starts: Sequence[Any], part: Any
+    ) -> None:
+        """All turns of a part, by this thread alone."""
+        b = self.b
+        own = [
+            b.add(start, b.mul(part, I64(share)))
+            for start, share in zip(starts, record.shares, strict=True)
+        ]
+        self.is_alone = True
+        self._turns(record, places, own)
+        self.is_alone = False
+
+    def _turns(self, record: TimeLoop, places: Sequence[Any], starts: Sequence[Any]) -> None:
+        """The turns, in the first of which the table holds these addresses."""
+        for place, start in zip(places, starts, strict=True):
+            self.b.store(start, place)
 
         def turn(counter: Any) -> None:
             self._calls(record.calls, record.barriers, counter)
@@ -161,7 +182,47 @@ class SegmentWriter:
         if record.last:
             self._barrier()
         self._calls(record.last, ())
-        self.table = outer
+
+    def _chain(self, record: Chain, buffers: Sequence[int]) -> None:
+        """The parts of a chain that are this thread's."""
+        starts = [self._entry(buffers[entry.buffer], self.table) for entry in record.entries]
+
+        def once(part: Any, first: Any) -> None:
+            table = []
+            for number, (start, entry) in enumerate(zip(starts, record.entries, strict=True)):
+                at = first if number in record.own else part
+                moved = self.b.add(I64(entry.offset), self.b.mul(at, I64(entry.step)))
+                table.append(self.b.gep(start, [moved], source_etype=I8))
+            for kernel, entries in record.calls:
+                self._call_alone(self.kernel(kernel), kernel, [table[n] for n in entries])
+
+        self._my_parts(record, record.length, once)
+
+    def _my_parts(self, record: Kernel, count: int, body: Callable[[Any, Any], None]) -> None:
+        """body(part, this thread's first part), for each; thread 0 has all if there is little."""
+        if is_shared(record):
+            first, end = self._share(count)
+        else:
+            is_first = self.b.icmp_unsigned("==", self.number, I64(0))
+            first, end = I64(0), self.b.select(is_first, I64(count), I64(0))
+        with self.b.if_then(self.b.icmp_unsigned("<", first, end)):
+            each(self.b, end, lambda part: body(part, first), first)
+
+    def _share(self, count: int) -> tuple[Any, Any]:
+        """(first, end) of this thread's part of so many pieces of work."""
+        b, one = self.b, I64(1)
+        return tuple(
+            b.udiv(b.mul(number, I64(count)), self.threads)
+            for number in (self.number, b.add(self.number, one))
+        )  # type: ignore[return-value]
+
+    def _call_alone(self, kernel: Any, record: Kernel, addresses: Sequence[Any]) -> None:
+        """All of a kernel by one thread; only thread 0 has a clock."""
+        if isinstance(record, Mark):
+            with self.b.if_then(self.b.icmp_unsigned("==", self.number, I64(0))):
+                self.b.call(kernel, [*addresses, I64(0), I64(1)])
+            return
+        self.b.call(kernel, [*addresses, I64(0), I64(1)])
 
     def _look(self, place: Any) -> None:
         """Leave the loop if a boolean is false."""
@@ -171,10 +232,15 @@ class SegmentWriter:
         self.b.position_at_end(further)
 
     def _barrier(self) -> None:
+        if self.is_alone:
+            return
         with self.b.if_then(self.b.icmp_unsigned(">", self.threads, I64(1))):
             call_barrier(self.b, self.team)
 
     def _call(self, kernel: Any, record: Kernel, entries: Sequence[int]) -> None:
+        if self.is_alone:
+            self._call_alone(kernel, record, [self._entry(n, self.table) for n in entries])
+            return
         if is_for_all(record):
             addresses = [self._entry(n, self.table) for n in entries]
             self.b.call(kernel, [*addresses, self.number, self.threads])

@@ -246,15 +246,15 @@ def call_barrier(b: Any, team: Any) -> None:
     b.call(b.inttoptr(address, BARRIER.as_pointer()), [team])
 
 
-def each(b: Any, count: Any, body: Callable[[Any], None]) -> None:
-    """body(i) for i in range(count); count is positive."""
+def each(b: Any, end: Any, body: Callable[[Any], None], first: Any = None) -> None:
+    """body(i) for i in range(first or 0, end), of which there is one at least."""
     before, inside, after = b.block, b.append_basic_block(), b.append_basic_block()
     b.branch(inside)
     b.position_at_end(inside)
     counter = b.phi(I64)
     body(counter)
     following = b.add(counter, I64(1))
-    counter.add_incoming(I64(0), before)
+    counter.add_incoming(I64(0) if first is None else first, before)
     counter.add_incoming(following, b.block)
-    b.cbranch(b.icmp_unsigned("<", following, count), inside, after)
+    b.cbranch(b.icmp_unsigned("<", following, end), inside, after)
     b.position_at_end(after)

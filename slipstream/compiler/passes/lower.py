@@ -16,13 +16,11 @@ from slipstream.compiler.kernels import (
     Store,
 )
 from slipstream.compiler.operations import is_reduction
-from slipstream.compiler.passes.block import in_blocks
 from slipstream.compiler.passes.contract import Product, finished, kernel
 from slipstream.compiler.passes.fuse import Group, Plan, space_of
 from slipstream.compiler.passes.lay import Call, laid
 from slipstream.compiler.passes.picked import overwritten, picked, placed_last
 from slipstream.compiler.spaces import refined
-from slipstream.compiler.target import target
 from slipstream.compiler.views import View, broadcast_strides, row_major
 from slipstream.ir.dtypes import DType
 from slipstream.ir.graph import Constant, Node, Value
@@ -61,11 +59,7 @@ def _product(plan: Plan, group: Group, product: Product, stored: Sequence[Value]
         return Lowered(((record, (*operands, *stored)),))
     node, *rest = group.nodes
     whole, buffers, in_step = finished(record, node.outputs[0], rest, stored, plan.view)
-    values = (*operands, *buffers)
-    blocked = in_blocks(whole, values, target())
-    if blocked is not None:
-        return Lowered(blocked.calls, in_step - {*operands}, blocked.scratch)
-    return Lowered(((whole, values),), in_step - {*operands})
+    return Lowered(((whole, (*operands, *buffers)),), in_step - {*operands})
 
 
 class _Lowering:

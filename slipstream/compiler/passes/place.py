@@ -76,6 +76,13 @@ def _may_overwrite(old: Value, step: Step, number: int, last: Mapping[Value, int
     return old not in step.reads or old in step.in_step
 
 
+def places_of(lives: Mapping[Value, tuple[int, int]]) -> Places:
+    """An arena for values that live from one step to another."""
+    places = Places()
+    _fill_arena(places, lives)
+    return places
+
+
 def _fill_arena(places: Places, lives: Mapping[Value, tuple[int, int]]) -> None:
     """The largest first, each at the lowest offset that is free while it lives."""
     placed: list[tuple[int, int, int, int]] = []  # offset, end, first and last step; in order

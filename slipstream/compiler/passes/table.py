@@ -6,11 +6,13 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from slipstream.compiler.kernels import Entry, Kernel, TimeLoop, sharing
+from slipstream.compiler.passes.divide import divided
 from slipstream.compiler.passes.fuse import Plan
 from slipstream.compiler.passes.lay import Call, copied
 from slipstream.compiler.passes.lower import Lowered
 from slipstream.compiler.passes.meet import Region, Touched, barriers_of_turns, touched_by
 from slipstream.compiler.passes.place import Places
+from slipstream.compiler.target import target
 from slipstream.compiler.views import View, row_major
 from slipstream.ir.dtypes import uint8
 from slipstream.ir.graph import Graph, Node, Value
@@ -40,6 +42,7 @@ class Table:
         self.follows: list[tuple[int, int]] = []
         self.written: set[int] = set()
         self.scratch: list[Value] = []
+        self.arenas: list[Value] = []  # of these
         self.before: list[Call] = []
         self.after: list[Call] = []
 
@@ -49,8 +52,17 @@ class Table:
             self.turns, tuple(calls), self._barriers(calls), tuple(self.entries),
             tuple(self.follows), tuple(sorted(self.written)), tuple(last),
         )  # fmt: skip
+        arenas = {self.buffer(v): v.type.bytes for v in self.arenas}
+        loop = divided(loop, self._types(), arenas, target().second_cache // 2)
+        for arena in self.arenas:
+            self._repeat(arena, loop.parts)
         whole = (*self.before, (loop, tuple(self.buffers)), *self.after)
         return Lowered(whole, scratch=tuple(self.scratch))
+
+    def _repeat(self, arena: Value, times: int) -> None:
+        """An arena for each part."""
+        wide = Value(TensorType((arena.type.size * times,), uint8))
+        self.buffers[self.buffer(arena)] = self.scratch[self.scratch.index(arena)] = wide
 
     def calls_of(self, body: Body) -> list[tuple[Kernel, tuple[int, ...]]]:
         """The kernels of a sub-program, whose inputs and outputs have entries."""
@@ -94,6 +106,7 @@ class Table:
                 return self.add(value, value)
             if arena not in self.scratch:
                 self.scratch.append(arena)
+                self.arenas.append(arena)
             self.written.add(self.buffer(arena))
             self.add(value, arena, offset)
         return self.known[value]
@@ -127,6 +140,13 @@ class Table:
             ]
             turns.append([touched_by(k, [regions[n] for n in numbers]) for k, numbers in calls])
         return tuple(sorted(barriers_of_turns(turns)))
+
+    def _types(self) -> list[TensorType | None]:
+        """What each entry is the first byte of; a spare place is of the type of the other one."""
+        types: list[TensorType | None] = [None] * len(self.entries)
+        for value, number in self.known.items():
+            types[number] = value.type
+        return types
 
     def _sizes(self, calls: Entries) -> list[int]:
         """The bytes that each entry is the first of."""

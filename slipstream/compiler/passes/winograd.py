@@ -27,6 +27,8 @@ NEAR, FAR = 0.75, 1.5  # the points, beside 0 and infinity
 TILE, TAPS, POINTS = 4, 3, 6
 WORTH = 200_000_000  # operations of the plain sum: below, transforms take as long
 FEWEST = 16  # channels: a vector of each
+ROWS = 32  # tiles of a group of samples, at least: rows of a product
+GROUPS = 8  # of samples, at least, if any
 MOST_WASTE = 1.6  # outputs computed for each that is wanted
 
 Line = Callable[[Sequence[Any]], list[Any]]
@@ -93,15 +95,21 @@ def _along_both(line: Line, square: Sequence[Sequence[Any]]) -> list[list[Any]]:
 
 
 def _places(x: Any, across: int, tiles: Shape) -> list[list[Any]]:
-    """[n, *tiles, c] for each place of a tile: slices of x, `TILE` apart."""
-    n, _, _, c = x.shape
+    """[groups, n, *tiles, c] for each place of a tile: slices of the grouped x, `TILE` apart."""
+    *ahead, _, _, c = x.shape
 
     def place(i: int, j: int) -> Any:
-        starts = (0, i, j, 0)
-        stops = (n, i + TILE * (tiles[0] - 1) + 1, j + TILE * (tiles[1] - 1) + 1, c)
-        return slice_(x, starts=starts, stops=stops, steps=(1, TILE, TILE, 1))
+        stops = (*ahead, i + TILE * (tiles[0] - 1) + 1, j + TILE * (tiles[1] - 1) + 1, c)
+        return slice_(x, starts=(0, 0, i, j, 0), stops=stops, steps=(1, 1, TILE, TILE, 1))
 
     return [[place(i, j) for j in range(across)] for i in range(across)]
+
+
+def _grouped(x: Any, tiles: Shape, channels: Shape) -> Any:
+    """[groups, n, h, w, c] of [samples, h, w, c]."""
+    samples, *rest = x.shape
+    together = _together(samples, math.prod(tiles), channels)
+    return reshape(x, shape=(samples // together, together, *rest))
 
 
 def _filled(x: Any, sizes: Sequence[int]) -> Any:
@@ -114,19 +122,34 @@ def _filled(x: Any, sizes: Sequence[int]) -> Any:
 
 
 def _stacked(square: Sequence[Sequence[Any]]) -> Any:
-    """[36, tiles, c] of a square of [n, *tiles, c]."""
-    flat = [reshape(v, shape=(1, -1, v.shape[-1])) for row in square for v in row]
-    return concat(*flat, axis=0)
+    """[groups, 36, tiles, c] of a square of [groups, n, *tiles, c]."""
+    groups, *_, c = square[0][0].shape
+    flat = [reshape(v, shape=(groups, 1, -1, c)) for row in square for v in row]
+    return concat(*flat, axis=1)
+
+
+def _together(samples: int, tiles: int, channels: Shape) -> int:
+    """How many samples are a group: as few as give a product enough rows, all if they are many.
+
+    Each group reads all filters, so there are to be many more rows than numbers of them a channel.
+    """
+    ci, co = channels
+    rows = max(ROWS, ci * co // (ci + co))
+    enough = (n for n in range(1, samples) if samples % n == 0 and n * tiles >= rows)
+    found = next(enough, samples)
+    return found if samples >= GROUPS * found else samples
 
 
 def _tiles_of(spatial: Shape) -> Shape:
     return tuple(-(-n // TILE) for n in spatial)
 
 
-def _tiles(x: Any, tiles: Shape) -> Any:
-    """[36, tiles, c]: the transformed tiles of [n, h, w, c], which overlap."""
+def _tiles(x: Any, tiles: Shape, channels: Shape) -> Any:
+    """[groups, 36, tiles, c]: the transformed tiles of [n, h, w, c], which overlap."""
     x = _filled(x, [TILE * n + TAPS - 1 for n in tiles])
-    return _stacked(_along_both(_line_of_tile, _places(x, POINTS, tiles)))
+    return _stacked(
+        _along_both(_line_of_tile, _places(_grouped(x, tiles, channels), POINTS, tiles))
+    )
 
 
 def convolution(x: Any, w: Any, **params: Any) -> Any:
@@ -138,8 +161,9 @@ def convolution(x: Any, w: Any, **params: Any) -> Any:
     filters = _times(both(interpolated(TAPS)), taps)
     filters = reshape(filters, shape=(POINTS**2, ci, co))
     products = contract(
-        _tiles(x, tiles), filters, x_labels=(0, 1, 2), y_labels=(0, 2, 3), out_labels=(0, 1, 3)
-    )
+        _tiles(x, tiles, (ci, co)), filters,
+        x_labels=(4, 0, 1, 2), y_labels=(0, 2, 3), out_labels=(4, 0, 1, 3),
+    )  # fmt: skip
     return _outputs(products, (n, *tiles, co), spatial)
 
 
@@ -148,21 +172,27 @@ def _times(x: Any, y: Any) -> Any:
 
 
 def _outputs(products: Any, shape: Shape, spatial: Shape) -> Any:
-    """The tiles of outputs from [36, tiles, co], put in their places."""
+    """The tiles of outputs from [groups, 36, tiles, co], put in their places."""
     n, *tiles, co = shape
+    groups, _, *rest = products.shape
+    ahead = (groups, n // groups)
 
     def at(point: int) -> Any:
-        stops = (point + 1, *products.shape[1:])
-        one = slice_(products, starts=(point, 0, 0), stops=stops, steps=(1, 1, 1))
-        return reshape(one, shape=shape)
+        starts, stops = (0, point, 0, 0), (groups, point + 1, *rest)
+        one = slice_(products, starts=starts, stops=stops, steps=(1,) * len(stops))
+        return reshape(one, shape=(*ahead, *tiles, co))
 
     square = [[at(i * POINTS + j) for j in range(POINTS)] for i in range(POINTS)]
     found = _along_both(_line_of_outputs, square)
-    whole = (n, *(TILE * size for size in tiles), co)
+    sides = tuple(TILE * size for size in tiles)
     parts = [v for row in found for v in row]
-    starts = tuple((0, i, j, 0) for i in range(TILE) for j in range(TILE))
-    y = mosaic(*parts, shape=whole, starts=starts, steps=((1, TILE, TILE, 1),) * len(parts))
-    if whole[1:-1] == spatial:
+    starts = tuple((0, 0, i, j, 0) for i in range(TILE) for j in range(TILE))
+    steps = ((1, 1, TILE, TILE, 1),) * len(parts)
+    y = reshape(
+        mosaic(*parts, shape=(*ahead, *sides, co), starts=starts, steps=steps),
+        shape=(n, *sides, co),
+    )
+    if sides == spatial:
         return y
     return slice_(y, starts=(0,) * 4, stops=(n, *spatial, co), steps=(1,) * 4)
 
@@ -171,10 +201,13 @@ def by_filter(x: Any, g: Any, **params: Any) -> Any:
     """[3, 3, ci, co], summed over all tiles of the unpadded x and the cotangent g."""
     tiles, (ci, co) = _tiles_of(g.shape[1:-1]), (x.shape[-1], g.shape[-1])
     g = _filled(g, [TILE * n for n in tiles])
-    filters = _stacked(_along_both(_line_of_gradient, _places(g, TILE, tiles)))
-    products = contract(
-        _tiles(x, tiles), filters, x_labels=(0, 1, 2), y_labels=(0, 1, 3), out_labels=(0, 2, 3)
+    filters = _stacked(
+        _along_both(_line_of_gradient, _places(_grouped(g, tiles, (ci, co)), TILE, tiles))
     )
+    products = contract(
+        _tiles(x, tiles, (ci, co)), filters,
+        x_labels=(4, 0, 1, 2), y_labels=(4, 0, 1, 3), out_labels=(0, 2, 3),
+    )  # fmt: skip
     found = _times(both(evaluated(TAPS)), reshape(products, shape=(POINTS**2, ci * co)))
     return reshape(found, shape=(TAPS, TAPS, ci, co))
 
