@@ -1,4 +1,4 @@
-"""Arrays put in places of another: padding, concatenation, and the ways back from windows.
+"""Arrays put in places of another: padding, mosaics, and the ways back from windows.
 
 Each is a kernel that fills what nothing else writes, then one for each part that is put in.
 """
@@ -138,17 +138,6 @@ def _padding(plan: Plan, node: Node) -> list[Call]:
     places = tuple(a * b for a, b in zip(own, steps, strict=True))
     source = View(view.root, offset, view.strides)
     return [fill, _copy(source, Region(tuple(sizes), start, places), out)]
-
-
-def _concatenation(plan: Plan, node: Node) -> list[Call]:
-    """Each input in its place; every element is written once."""
-    (out,), axis = node.outputs, node.params["axis"]
-    own, start, calls = row_major(out.type.shape), 0, []
-    for value in node.inputs:
-        if value.type.size:
-            calls.append(_copy(plan.view(value), Region(value.type.shape, start, own), out))
-        start += value.type.shape[axis] * own[axis]
-    return calls
 
 
 def region_of(part: Shape, starts: Shape, steps: Shape, shape: Shape) -> Region:
@@ -297,7 +286,6 @@ def _windows(plan: Plan, node: Node) -> list[Call]:
 
 LAYERS: dict[Primitive, Callable[[Plan, Node], list[Call]]] = {
     s.pad: _padding,
-    s.concat: _concatenation,
     mosaic: _mosaic,
     w.window_place: _windows,
     w.window_spread: _windows,
