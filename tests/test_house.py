@@ -45,6 +45,7 @@ OPTIONAL = {"h5py", "ml_dtypes", "rich", "matplotlib", "PIL", "sklearn", "llvmli
 LATE_IMPORTS: dict[tuple[str, str], str] = {
     ("ir.graph", "ir.text"): "print(graph) shows its text, and the text is written from the graph",
     ("runtime.executor", "runtime.native"): "the compiler loads when a program first needs it",
+    ("runtime.native", "compiler.guards"): "the checks load where SLIPSTREAM_DEBUG asks for them",
 }
 
 # Modules that may import by name.

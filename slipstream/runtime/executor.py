@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from slipstream import settings
+from slipstream.compiler import collector
 from slipstream.ir.graph import Array, Graph
 from slipstream.runtime.reference import ReferenceExecutor
 
@@ -56,6 +57,7 @@ def executor() -> Executor:
 
 def _native() -> Executor:
     """The compiler's executor, which brings LLVM with it: it loads when it is first asked for."""
-    from slipstream.runtime.native import NativeExecutor
+    with collector.paused():
+        from slipstream.runtime.native import NativeExecutor
 
     return NativeExecutor()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from slipstream import settings
-from slipstream.compiler import guards, program
+from slipstream.compiler import collector, program
 from slipstream.ir.graph import Graph
 
 
@@ -15,5 +15,9 @@ class NativeExecutor:
 
     def load(self, graph: Graph, in_place: tuple[tuple[int, int], ...] = ()) -> program.Program:
         """The compiled program; with `SLIPSTREAM_DEBUG=1` one that checks its memory."""
-        load = guards.load if settings.is_debugging() else program.load
-        return load(graph, in_place)
+        if settings.is_debugging():
+            from slipstream.compiler import guards
+
+            return guards.load(graph, in_place)
+        with collector.paused():
+            return program.load(graph, in_place)

@@ -1,5 +1,7 @@
 """Programs that check their memory: faults planted in records are found, and named."""
 
+import subprocess
+import sys
 from dataclasses import replace
 
 import numpy as np
@@ -376,3 +378,12 @@ def test_indices_out_of_bounds_are_still_the_users_error():
                   types_of([numbers(4, 3), np.array([0])]), "g")  # fmt: skip
     with pytest.raises(InvalidArgumentError, match="gather"):
         guards.load(graph)([numbers(4, 3), np.array([4])])
+
+
+def test_the_checks_load_only_where_they_are_asked_for():
+    """A process that compiles nothing spends half of its first step on loading modules."""
+    text = "import sys, slipstream.runtime.native; print(*sys.modules)"
+    done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=True)
+    names = done.stdout.split()
+    assert "slipstream.compiler.program" in names
+    assert not {f"slipstream.compiler.{name}" for name in ("guards", "bounds", "memory")} & {*names}

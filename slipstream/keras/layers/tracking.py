@@ -7,6 +7,7 @@ are walked when somebody asks, in the order in which they were first set.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from functools import lru_cache
 from typing import Any
 
 from slipstream.runtime.variable import Variable
@@ -22,7 +23,16 @@ def parts(item: Any) -> Iterator[Any]:
     """The values of an object's attributes, with lists, tuples and dictionaries taken apart."""
     for name, value in vars(item).items():
         if name not in ENGINE:
-            yield from _leaves(value)
+            if _holds_others(type(value)):
+                yield from _leaves(value)
+            else:
+                yield value
+
+
+@lru_cache(maxsize=1024)
+def _holds_others(kind: type) -> bool:
+    """Whether values of a type are taken apart."""
+    return issubclass(kind, (list, tuple, set, Mapping))
 
 
 def named_parts(item: Any) -> Iterator[tuple[str, Any]]:
@@ -31,14 +41,11 @@ def named_parts(item: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _leaves(value: Any) -> Iterator[Any]:
-    if isinstance(value, (list, tuple, set)):
-        for part in value:
-            yield from _leaves(part)
-    elif isinstance(value, Mapping):
-        for part in value.values():
-            yield from _leaves(part)
-    else:
+    if not _holds_others(type(value)):
         yield value
+        return
+    for part in value.values() if isinstance(value, Mapping) else value:
+        yield from _leaves(part)
 
 
 def distinct(items: Any) -> list[Any]:
