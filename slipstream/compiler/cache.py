@@ -20,6 +20,8 @@ import llvmlite
 from slipstream import settings
 
 MOST_BYTES, MOST_FILES = 256 << 20, 10_000  # in the folder; what was used longest ago goes first
+PARTS = 64  # a process looks at the folder again when it has added such a part of either
+ADDED: dict[Path, tuple[int, int]] = {}  # files and bytes since this process looked at a folder
 DIGEST = hashlib.sha256
 SIZE = DIGEST().digest_size
 
@@ -71,7 +73,17 @@ def write(contents: Mapping[str, bytes]) -> None:
         place.mkdir(parents=True, exist_ok=True)
         for key, content in contents.items():
             _put(place, key, content)
-        _bound(place)
+        if _is_due(place, len(contents), sum(map(len, contents.values()))):
+            _bound(place)
+
+
+def _is_due(place: Path, files: int, size: int) -> bool:
+    """Whether to look at the folder: at first, and then when this process has added much."""
+    known = ADDED.get(place, (MOST_FILES, MOST_BYTES))
+    files, size = files + known[0], size + known[1]
+    is_due = files * PARTS >= MOST_FILES or size * PARTS >= MOST_BYTES
+    ADDED[place] = (0, 0) if is_due else (files, size)
+    return is_due
 
 
 def _put(place: Path, key: str, content: bytes) -> None:

@@ -178,6 +178,18 @@ def test_files_are_bounded_in_number(home, monkeypatch):
     assert len(files(home)) == 3
 
 
+def test_the_folder_is_looked_at_once_for_many_programs(home, monkeypatch):
+    """A program is kept in two writes: its code, and its recipe."""
+    looks, plain = [], cache._files
+    monkeypatch.setattr(cache, "_files", lambda place: looks.append(place) or plain(place))
+    for also in (None, "sqrt", "exp"):
+        run(also)
+    assert len(files(home)) == 9
+    assert len(looks) == 1
+    cache.write({"large": bytes(cache.MOST_BYTES // cache.PARTS)})
+    assert len(looks) == 2
+
+
 def test_another_target_or_program_has_another_name():
     other = Target("x86_64-unknown-linux-gnu", "x86-64-v2", "", 128)
     names = {cache.key_of("a", target()), cache.key_of("b", target()), cache.key_of("a", other)}
