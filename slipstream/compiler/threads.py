@@ -1,7 +1,7 @@
 """The team of threads that runs programs in lockstep.
 
-The caller is thread 0; the others are Python threads inside native code, where they spin for some
-hundred microseconds after each program, and sleep on a lock when it stays quiet.
+The caller is thread 0; the others are Python threads that stay inside native code, where they spin
+a little after each program, and then sleep in the system.
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import atexit
 import ctypes
 import os
-import sys
 import threading
 from functools import lru_cache
-from typing import Any
+from time import perf_counter
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,10 +20,28 @@ from slipstream import settings
 from slipstream.compiler import cache
 from slipstream.compiler.code import compiled
 from slipstream.compiler.codegen.image import linked
-from slipstream.compiler.codegen.team import LINE, TeamWriter, Word
+from slipstream.compiler.codegen.team import (
+    LEAST_SPINS,
+    LINE,
+    MOST_AT_BARRIER,
+    MOST_BETWEEN,
+    SPIN,
+    TeamWriter,
+    Word,
+    futex,
+)
 from slipstream.compiler.target import target
 
 WORDS_A_LINE = LINE // 8
+WAIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
+WAKE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
+
+
+class Sleep(NamedTuple):
+    """How threads sleep on a word while it holds something, and wake the others."""
+
+    wait: Any
+    wake: Any
 
 
 class _Native:
@@ -37,7 +55,31 @@ class _Native:
         pointer, word = ctypes.c_void_p, ctypes.c_int64
         self.barrier, self.repeat = address("barrier"), address("repeat")
         self.run = ctypes.CFUNCTYPE(None, pointer, word, pointer)(address("run"))
-        self.worker = ctypes.CFUNCTYPE(word, pointer, word, word)(address("worker"))
+        self.worker = ctypes.CFUNCTYPE(None, pointer, word)(address("worker"))
+        self.sleep: Sleep | None = None
+        if futex(chosen) is not None:
+            self.sleep = Sleep(WAIT(address("futex_wait")), WAKE(address("futex_wake")))
+
+
+class Bell:
+    """What threads sleep on where the system has no call for it."""
+
+    def __init__(self) -> None:
+        self.condition = threading.Condition()
+        self.sleep = Sleep(WAIT(self._wait), WAKE(self._wake))
+
+    def _wait(self, address: int, old: int, spins: int, most: int) -> None:
+        word, patience = map(ctypes.c_int64.from_address, (address, spins))
+        begun = perf_counter()
+        with self.condition:
+            while word.value == old:
+                self.condition.wait()
+        is_short = (perf_counter() - begun) * 1e9 < most * SPIN
+        patience.value = min(2 * patience.value, most) if is_short else LEAST_SPINS
+
+    def _wake(self, _: int) -> None:
+        with self.condition:
+            self.condition.notify_all()
 
 
 @lru_cache(maxsize=1)
@@ -45,12 +87,7 @@ def _native() -> _Native:
     return _Native()
 
 
-def _yield_address() -> int:
-    """The system's way to give the processor to others."""
-    if sys.platform == "win32":
-        function: Any = ctypes.windll.kernel32.SwitchToThread
-    else:
-        function = ctypes.CDLL(None).sched_yield
+def _address_of(function: Any) -> int:
     return ctypes.cast(function, ctypes.c_void_p).value or 0
 
 
@@ -60,16 +97,15 @@ class Team:
     def __init__(self, count: int) -> None:
         self.count, self.native = count, _native()
         self.busy = threading.Lock()
-        self.guard = threading.Lock()  # who sleeps
-        self.asleep: list[threading.Lock] = []
         memory = np.zeros(WORDS_A_LINE * (len(Word) + 1), np.int64)
         self.words = memory[-memory.ctypes.data % LINE // 8 :][::WORDS_A_LINE]
         self.address = self.words.ctypes.data
-        self.wake = ctypes.CFUNCTYPE(None)(self._wake)
         self.words[Word.THREADS] = count
         self.words[Word.BARRIER] = self.native.barrier
-        self.words[Word.YIELD] = _yield_address()
-        self.words[Word.WAKE] = ctypes.cast(self.wake, ctypes.c_void_p).value or 0
+        self.words[Word.SPINS_BETWEEN] = MOST_BETWEEN
+        self.words[Word.SPINS_AT_BARRIER] = MOST_AT_BARRIER
+        self.sleep = self.native.sleep or Bell().sleep
+        self.words[Word.WAIT], self.words[Word.WAKE] = map(_address_of, self.sleep)
         for number in range(1, count):
             name = f"slipstream-{number}"
             threading.Thread(target=self._work, args=(number,), name=name, daemon=True).start()
@@ -85,31 +121,13 @@ class Team:
         return True
 
     def _work(self, number: int) -> None:
-        seen = 0
-        while True:
-            seen = self.native.worker(self.address, number, seen)
-            if self.words[Word.STOP]:
-                return
-            bell = threading.Lock()
-            bell.acquire()
-            with self.guard:
-                self.asleep.append(bell)
-                self.words[Word.ASLEEP] = len(self.asleep)
-            if self.words[Word.GENERATION] != seen:  # who began before that rings no bell
-                self._wake()
-            bell.acquire()
-
-    def _wake(self) -> None:
-        with self.guard:
-            for bell in self.asleep:
-                bell.release()
-            self.asleep.clear()
-            self.words[Word.ASLEEP] = 0
+        self.native.worker(self.address, number)
 
     def stop(self) -> None:
         """Let the workers end."""
         self.words[Word.STOP] = 1
-        self._wake()
+        self.words[Word.GENERATION] += 1
+        self.sleep.wake(self.words[Word.GENERATION :].ctypes.data)
 
 
 def repeater() -> int:

@@ -10,8 +10,10 @@ import pytest
 from comparison import types_of
 from training import weights_after
 
+from slipstream.compiler import threads
+from slipstream.compiler.codegen.team import LEAST_SPINS, Word
 from slipstream.compiler.program import load
-from slipstream.compiler.threads import TEAMS, team
+from slipstream.compiler.threads import TEAMS
 from slipstream.primitives import REGISTRY
 from slipstream.primitives.evaluate import evaluate
 from slipstream.primitives.tracing import trace
@@ -24,12 +26,12 @@ def alone():
         return weights_after()
 
 
-@pytest.mark.parametrize("threads", [2, 3, 8])
-def test_any_number_of_threads_gives_the_same_bits(threads, alone, monkeypatch):
-    monkeypatch.setenv("SLIPSTREAM_THREADS", str(threads))
+@pytest.mark.parametrize("count", [2, 3, 8])
+def test_any_number_of_threads_gives_the_same_bits(count, alone, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", str(count))
     for found, wanted in zip(weights_after(), alone, strict=True):
         np.testing.assert_array_equal(found, wanted)
-    assert threads in TEAMS
+    assert count in TEAMS
 
 
 def product(size=192):
@@ -63,15 +65,56 @@ def test_python_threads_call_at_once(monkeypatch):
     assert not wrong
 
 
-def test_workers_sleep_when_it_is_quiet_and_wake_again(monkeypatch):
-    monkeypatch.setenv("SLIPSTREAM_THREADS", "2")
-    program, arrays, wanted = product()
-    program(arrays)
+@pytest.fixture(params=["the system's sleep", "a bell"])
+def teams(request, monkeypatch):
+    """Teams are made anew, and sleep on a bell as on systems without a call for it."""
+    made = {}
+    monkeypatch.setattr(threads, "TEAMS", made)
+    if request.param == "a bell":
+        monkeypatch.setattr(threads._native(), "sleep", None)
+    yield made
+    for known in made.values():
+        known.stop()
+
+
+def idle(words, count):
+    """Whether so many workers fall asleep."""
     deadline = time.monotonic() + 30
-    while not team().asleep and time.monotonic() < deadline:
-        time.sleep(0.01)
-    assert len(team().asleep) == 1
-    np.testing.assert_allclose(program(arrays)[0], wanted, atol=1e-4)
+    while words[Word.IDLE] != count and time.monotonic() < deadline:
+        time.sleep(0.005)
+    return words[Word.IDLE] == count
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_workers_sleep_when_it_is_quiet_and_wake_again(count, teams, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", str(count))
+    program, arrays, wanted = product()
+    for _ in range(3):
+        np.testing.assert_allclose(program(arrays)[0], wanted, atol=1e-4)
+        words = teams[count].words
+        assert idle(words, count - 1)
+    assert words[Word.SPINS_BETWEEN] == LEAST_SPINS  # sleeps were long
+    assert words[Word.GENERATION] == 3
+
+
+def test_threads_that_sleep_at_barriers_give_the_same_bits(teams, alone, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", "3")
+    threads.team().words[[Word.SPINS_BETWEEN, Word.SPINS_AT_BARRIER]] = 0
+    for found, wanted in zip(weights_after(), alone, strict=True):
+        np.testing.assert_array_equal(found, wanted)
+
+
+def test_a_team_that_is_stopped_ends_its_threads(teams, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", "3")
+    before = {*threading.enumerate()}
+    known = threads.team()
+    mine = {*threading.enumerate()} - before
+    assert len(mine) == 2
+    assert idle(known.words, 2)
+    known.stop()
+    for thread in mine:
+        thread.join(30)
+    assert not any(thread.is_alive() for thread in mine)
 
 
 def _call(program, arrays, wanted, queue):

@@ -1,7 +1,9 @@
 """Code that threads meet in: the barrier, the caller's entry, and the loop a worker waits in.
 
 A team is an array of 64-bit words, each on a cache line of its own; `Word` numbers them. All wait
-by spinning a while, then by giving the processor to others.
+by spinning a while, then by sleeping in the system. A short sleep lets the next wait spin longer,
+a long one makes it short: on a loaded machine others have the processor. Giving it away without
+sleeping (`sched_yield`) is no help: threads that wait so give it to each other.
 """
 
 from __future__ import annotations
@@ -17,14 +19,19 @@ from slipstream.compiler.codegen.vector import BYTES, I8, I32, I64, LINE
 from slipstream.compiler.target import Target
 
 WORD = 8
-SPINS_AT_BARRIER = 2_000  # before the processor is offered to others
-SPINS_BEFORE_SLEEP = 10_000  # between programs: some hundred microseconds
+LEAST_SPINS = 100  # before a thread sleeps: some microseconds
+MOST_AT_BARRIER, MOST_BETWEEN = 2_000, 10_000  # between programs Python has something to do
+SPIN = 50  # nanoseconds, or a little less: a sleep no longer than all spins was not worth it
 SEGMENT = ir.FunctionType(ir.VoidType(), [BYTES, I64, I64, BYTES])  # table, number, threads, team
 BARRIER = ir.FunctionType(ir.VoidType(), [BYTES])
-WAKE = ir.FunctionType(ir.VoidType(), [])
-YIELD = ir.FunctionType(I32, [])
+WAIT = ir.FunctionType(ir.VoidType(), [BYTES, I64, BYTES, I64])  # word, what it was, spins, most
+WAKE = ir.FunctionType(ir.VoidType(), [BYTES])  # all who wait on a word
+CLOCK = ir.FunctionType(I32, [I32, I64.as_pointer()])  # clock_gettime(clock, seconds and rest)
 TOGETHER = "seq_cst"
 YIELD_HINT = 1  # the number of AArch64's instruction `yield` among its hints
+FUTEX = {"x86_64": 202, "aarch64": 98}  # the number of Linux's system call
+FUTEX_WAIT, FUTEX_WAKE, EVERYBODY = 128, 129, 2**31 - 1  # in one process
+MONOTONIC, SECOND = 1, 1_000_000_000
 
 
 class Word(IntEnum):
@@ -38,9 +45,12 @@ class Word(IntEnum):
     SEGMENT = 5  # the address of the program
     TABLE = 6  # and of its table
     BARRIER = 7  # the address of the barrier
-    YIELD = 8  # of what gives the processor to others
-    WAKE = 9  # of what wakes the workers that sleep
-    ASLEEP = 10  # how many do
+    WAIT = 8  # of what sleeps on a word
+    WAKE = 9  # of what wakes those who do
+    IDLE = 10  # how many sleep between programs
+    SPINS_BETWEEN = 11  # before they do
+    WAITING = 12  # how many sleep at a barrier
+    SPINS_AT_BARRIER = 13  # before they do
 
 
 class Turns(IntEnum):
@@ -62,6 +72,9 @@ class TeamWriter:
         self.target, self.module = target, ir.Module()
 
     def write(self) -> str:
+        number = futex(self.target)
+        if number is not None:
+            self._futex(number)
         self._barrier()
         self._run()
         self._worker()
@@ -85,28 +98,63 @@ class TeamWriter:
             known = ir.Function(self.module, kind, name)
         self.b.call(known, hint)
 
-    def _wait(self, is_over: Callable[[], Any], spins: int) -> None:
-        """Spin until it is over, then again and again give the processor away."""
+    def _wait(self, word: Word, old: Any, asleep: Word, spins: Word, most: int) -> None:
+        """Until a word is not what it was: spin, then sleep."""
         b = self.b
+        limit = self._load(spins)
         before, look = b.block, b.append_basic_block()
-        spin, offer, again = (b.append_basic_block() for _ in range(3))
-        after = b.append_basic_block()
+        spin, sleep, again, after = (b.append_basic_block() for _ in range(4))
         b.branch(look)
         b.position_at_end(look)
         count = b.phi(I64)
-        b.cbranch(is_over(), after, spin)
+        b.cbranch(b.icmp_unsigned("!=", self._load(word), old), after, spin)
         b.position_at_end(spin)
         self._pause()
         more = b.add(count, I64(1))
-        b.cbranch(b.icmp_unsigned(">", more, I64(spins)), offer, again)
-        b.position_at_end(offer)
-        self._call(Word.YIELD, YIELD, [])
+        b.cbranch(b.icmp_unsigned(">", more, limit), sleep, again)
+        b.position_at_end(sleep)
+        self._add(asleep, 1)
+        self._call(Word.WAIT, WAIT, [self._bytes(word), old, self._bytes(spins), I64(most)])
+        self._add(asleep, -1)
         b.branch(again)
         b.position_at_end(again)
         count.add_incoming(I64(0), before)
         count.add_incoming(more, again)
         b.branch(look)
         b.position_at_end(after)
+
+    def _wake(self, word: Word, asleep: Word) -> None:
+        """Wake those who sleep on a word, which has changed."""
+        with self.b.if_then(self.b.icmp_unsigned("!=", self._load(asleep), I64(0)), likely=False):
+            self._call(Word.WAKE, WAKE, [self._bytes(word)])
+
+    def _bytes(self, word: Word) -> Any:
+        return self.b.bitcast(self._place(word), BYTES)
+
+    def _futex(self, number: int) -> None:
+        """What sleeps on a word and what wakes, by the system call that Linux has for it."""
+        system = ir.Function(self.module, ir.FunctionType(I64, [I64], var_arg=True), "syscall")
+        clock = ir.Function(self.module, CLOCK, "clock_gettime")
+        word, old, spins, most = self._begin("futex_wait", WAIT).args
+        b, forever = self.b, ir.Constant(BYTES, None)
+        time = b.alloca(I64, size=I64(2))
+
+        def now() -> Any:
+            b.call(clock, [I32(MONOTONIC), time])
+            rest = b.load(b.gep(time, [I64(1)], source_etype=I64), typ=I64)
+            return b.add(b.mul(b.load(time, typ=I64), I64(SECOND)), rest)
+
+        begun = now()
+        b.call(system, [I64(number), word, I32(FUTEX_WAIT), b.trunc(old, I32), forever])
+        is_short = b.icmp_signed("<", b.sub(now(), begun), b.mul(most, I64(SPIN)))
+        spins = b.bitcast(spins, I64.as_pointer())
+        twice = b.mul(b.load_atomic(spins, TOGETHER, 8, typ=I64), I64(2))
+        twice = b.select(b.icmp_signed("<", twice, most), twice, most)
+        b.store_atomic(b.select(is_short, twice, I64(LEAST_SPINS)), spins, TOGETHER, 8)
+        b.ret_void()
+        (word,) = self._begin("futex_wake", WAKE).args
+        self.b.call(system, [I64(number), word, I32(FUTEX_WAKE), I32(EVERYBODY)])
+        self.b.ret_void()
 
     def _place(self, word: Word) -> Any:
         return team_word(self.b, self.team, word)
@@ -135,11 +183,10 @@ class TeamWriter:
             with last:
                 self._store(Word.ARRIVED, I64(0))
                 self._store(Word.PASSED, b.add(passed, I64(1)))
+                self._wake(Word.PASSED, Word.WAITING)
             with others:
-                self._wait(
-                    lambda: b.icmp_unsigned("!=", self._load(Word.PASSED), passed),
-                    SPINS_AT_BARRIER,
-                )
+                how = Word.WAITING, Word.SPINS_AT_BARRIER, MOST_AT_BARRIER
+                self._wait(Word.PASSED, passed, *how)
         b.ret_void()
 
     def _run(self) -> None:
@@ -150,8 +197,7 @@ class TeamWriter:
         self._store(Word.SEGMENT, segment)
         self._store(Word.TABLE, b.ptrtoint(table, I64))
         self._add(Word.GENERATION, 1)
-        with b.if_then(b.icmp_unsigned("!=", self._load(Word.ASLEEP), I64(0)), likely=False):
-            self._call(Word.WAKE, WAKE, [])
+        self._wake(Word.GENERATION, Word.IDLE)
         self._work(I64(0))
         b.ret_void()
 
@@ -200,38 +246,30 @@ class TeamWriter:
         b.ret_void()
 
     def _worker(self) -> None:
-        """worker(team, number, seen): work until it is quiet; then what was seen, to sleep on."""
-        kind = ir.FunctionType(I64, [BYTES, I64, I64])
-        function = self._begin("worker", kind)
-        self.team, number, first = function.args
+        """worker(team, number): work whenever there is a program, until the team is stopped."""
+        self.team, number = self._begin("worker", ir.FunctionType(ir.VoidType(), [BYTES, I64])).args
         b = self.b
-        entry, look = b.block, b.append_basic_block()
-        work, spin, rest, again = (b.append_basic_block() for _ in range(4))
+        entry = b.block
+        look, work, end = (b.append_basic_block() for _ in range(3))
         b.branch(look)
         b.position_at_end(look)
-        seen, count = b.phi(I64), b.phi(I64)
-        now = self._load(Word.GENERATION)
-        b.cbranch(b.icmp_unsigned("!=", now, seen), work, spin)
+        seen = b.phi(I64)
+        self._wait(Word.GENERATION, seen, Word.IDLE, Word.SPINS_BETWEEN, MOST_BETWEEN)
+        now = b.add(seen, I64(1))  # nobody begins the next before this one is through
+        b.cbranch(b.icmp_unsigned("!=", self._load(Word.STOP), I64(0)), end, work)
         b.position_at_end(work)
         self._work(number)
-        worked = b.block
+        seen.add_incoming(I64(0), entry)
+        seen.add_incoming(now, b.block)
         b.branch(look)
-        b.position_at_end(spin)
-        self._pause()
-        more = b.add(count, I64(1))
-        is_stopped = b.icmp_unsigned("!=", self._load(Word.STOP), I64(0))
-        is_long = b.icmp_unsigned(">", more, I64(SPINS_BEFORE_SLEEP))
-        b.cbranch(b.or_(is_stopped, is_long), rest, again)
-        b.position_at_end(again)
-        b.branch(look)
-        b.position_at_end(rest)
-        b.ret(seen)
-        for phi, values in (
-            (seen, (first, now, seen)),
-            (count, (I64(0), I64(0), more)),
-        ):
-            for value, block in zip(values, (entry, worked, again), strict=True):
-                phi.add_incoming(value, block)
+        b.position_at_end(end)
+        b.ret_void()
+
+
+def futex(target: Target) -> int | None:
+    """The number of the system call that threads sleep in; None where the system has none."""
+    kind, _, rest = target.triple.partition("-")
+    return FUTEX.get(kind) if "linux" in rest else None
 
 
 def team_word(b: Any, team: Any, word: Word) -> Any:
