@@ -312,7 +312,10 @@ WORTH_SHARING = 100_000  # scalar operations: below it, threads would wait longe
 def work(kernel: Kernel) -> int:
     """About how many scalar operations a kernel is."""
     if isinstance(kernel, LoopNest):
-        return math.prod(kernel.shape) * (2 * len(kernel.body) + len(kernel.stores))
+        costs = (
+            i.operation.facts.get("cost", 1) if isinstance(i, Apply) else 1 for i in kernel.body
+        )
+        return math.prod(kernel.shape) * (2 * sum(costs) + len(kernel.stores))
     if isinstance(kernel, Picked):
         return 4 * kernel.batch * kernel.outer * kernel.count * kernel.width
     if isinstance(kernel, Mark | Look):

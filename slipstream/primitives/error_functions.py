@@ -30,7 +30,7 @@ from slipstream.primitives.comparison import less
 from slipstream.primitives.complex import cast
 from slipstream.primitives.families import elementwise, where
 from slipstream.primitives.samples import Spec, between, reals
-from slipstream.primitives.transcendental import exp, log
+from slipstream.primitives.transcendental import COST, exp, log
 
 Formula = Callable[[Any, Functions], Any]
 TWO_BY_ROOT_PI = 2 / math.sqrt(math.pi)
@@ -84,6 +84,7 @@ def special(
         derivative=derivative,
         expand=expanded(formula),
         dtypes=FLOATS,
+        cost=COST,
         doc=doc,
     )
 

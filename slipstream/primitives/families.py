@@ -88,13 +88,14 @@ def elementwise(
     expand: Callable[..., Any] | None = None,
     result: DType | None = None,
     dtypes: Sequence[DType] = ALL,
+    cost: int = 1,
     doc: str = "",
 ) -> Primitive:
     """A function of corresponding elements, which broadcast.
 
     `derivative` is one function (g, inputs..., output) -> cotangent an input; None means that no
     gradient flows. `result` is the output's dtype where it is not the inputs'; `dtypes` are those
-    the inputs may have.
+    the inputs may have. `cost` is how many additions or so an element takes.
     """
     locals_ = derivative if isinstance(derivative, Sequence) else [derivative]
 
@@ -114,7 +115,7 @@ def elementwise(
             no_gradient if derivative is None else _elementwise_derivative(locals_),
             expand,
             tuple(s if isinstance(s, Sample) else Sample((s,)) for s in samples),
-            facts={"dtypes": tuple(dtypes)},
+            facts={"dtypes": tuple(dtypes), "cost": cost},
             doc=doc,
         )
     )

@@ -7,6 +7,7 @@ forms exact near zero that overflow only where the function does.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ from slipstream.primitives.comparison import equal, greater, less
 from slipstream.primitives.complex import conj
 from slipstream.primitives.families import CONTINUOUS, NUMERIC, elementwise, where
 from slipstream.primitives.samples import between, positive, reals, sample
+
+COST = 10  # as many additions, or more
+function = partial(elementwise, cost=COST)
 
 
 def _power(x: Array, y: Array) -> Array:
@@ -33,7 +37,7 @@ def _power_by_exponent(g: Any, x: Any, y: Any, z: Any) -> Any:
     return g * z * log(where(greater(x, x.coerce(0)), x, 1))
 
 
-power: Primitive = elementwise(
+power: Primitive = function(
     "power",
     _power,
     (sample(positive(3, 5), positive(3, 5)), sample(positive(4, 1), between(0, 2, 3))),
@@ -41,19 +45,19 @@ power: Primitive = elementwise(
     dtypes=NUMERIC,
     doc="x to the power y",
 )
-exp = elementwise(
+exp = function(
     "exp", np.exp, [reals(3, 17)], derivative=lambda g, x, y: g * conj(y), dtypes=CONTINUOUS,
     doc="e to the power x",
 )  # fmt: skip
-expm1 = elementwise(
+expm1 = function(
     "expm1", np.expm1, [reals(3, 17)], derivative=lambda g, x, y: g * conj(y + 1),
     dtypes=CONTINUOUS, doc="exp(x) - 1, exact near zero",
 )  # fmt: skip
-log = elementwise(
+log = function(
     "log", np.log, [positive(3, 17)], derivative=lambda g, x, y: g / conj(x), dtypes=CONTINUOUS,
     doc="The natural logarithm",
 )  # fmt: skip
-log1p = elementwise(
+log1p = function(
     "log1p", np.log1p, [positive(3, 17)], derivative=lambda g, x, y: g / conj(x + 1),
     dtypes=CONTINUOUS, doc="log(1 + x), exact near zero",
 )  # fmt: skip
@@ -66,11 +70,11 @@ def _sigmoid(x: Array) -> Array:
     return np.asarray(np.where(x >= 0, np.ones_like(z), z) / (1 + z), x.dtype)
 
 
-sigmoid = elementwise(
+sigmoid = function(
     "sigmoid", _sigmoid, [reals(3, 17)], derivative=lambda g, x, y: g * conj(y * (1 - y)),
     dtypes=CONTINUOUS, expand=lambda x: 1 / (1 + exp(-x)), doc="1 / (1 + exp(-x))",
 )  # fmt: skip
-tanh = elementwise(
+tanh = function(
     "tanh", np.tanh, [reals(3, 17)], derivative=lambda g, x, y: g * conj(1 - y * y),
     dtypes=CONTINUOUS, doc="The hyperbolic tangent",
 )  # fmt: skip
@@ -80,24 +84,24 @@ def _softplus(x: Array) -> Array:
     return np.asarray(np.logaddexp(x, np.zeros_like(x)), x.dtype)
 
 
-softplus = elementwise(
+softplus = function(
     "softplus", _softplus, [reals(3, 17)], derivative=lambda g, x, y: g * sigmoid(x),
     dtypes=FLOATS, expand=lambda x: maximum(x, x.coerce(0)) + log1p(exp(-absolute(x))),
     doc="log(1 + exp(x))",
 )  # fmt: skip
-sin = elementwise(
+sin = function(
     "sin", np.sin, [reals(3, 17)], derivative=lambda g, x, y: g * conj(cos(x)),
     dtypes=CONTINUOUS, doc="The sine of an angle in radians",
 )  # fmt: skip
-cos: Primitive = elementwise(
+cos: Primitive = function(
     "cos", np.cos, [reals(3, 17)], derivative=lambda g, x, y: -g * conj(sin(x)),
     dtypes=CONTINUOUS, doc="The cosine of an angle in radians",
 )  # fmt: skip
-tan = elementwise(
+tan = function(
     "tan", np.tan, [between(-1, 1, 3, 17)], derivative=lambda g, x, y: g * conj(1 + y * y),
     dtypes=CONTINUOUS, expand=lambda x: sin(x) / cos(x), doc="The tangent",
 )  # fmt: skip
-arctan2 = elementwise(
+arctan2 = function(
     "arctan2",
     np.arctan2,
     (sample(positive(3, 5), reals(3, 5)),),
@@ -108,7 +112,7 @@ arctan2 = elementwise(
     dtypes=FLOATS,
     doc="The angle of the point (x, y): arctan2(y, x)",
 )
-arctan = elementwise(
+arctan = function(
     "arctan", np.arctan, [reals(3, 5)], derivative=lambda g, x, y: g / conj(1 + x * x),
     dtypes=CONTINUOUS, doc="The inverse tangent",
 )  # fmt: skip
@@ -119,12 +123,12 @@ def _cosine_of_arcsine(x: Any) -> Any:
     return sqrt((1 - x) * (1 + x))
 
 
-arcsin = elementwise(
+arcsin = function(
     "arcsin", np.arcsin, [between(-0.9, 0.9, 3, 5)], dtypes=CONTINUOUS,
     derivative=lambda g, x, y: g * conj(rsqrt(1 - x * x)),
     expand=lambda x: arctan2(x, _cosine_of_arcsine(x)), doc="The inverse sine",
 )  # fmt: skip
-arccos = elementwise(
+arccos = function(
     "arccos", np.arccos, [between(-0.9, 0.9, 3, 5)], dtypes=CONTINUOUS,
     derivative=lambda g, x, y: -g * conj(rsqrt(1 - x * x)),
     expand=lambda x: arctan2(_cosine_of_arcsine(x), x), doc="The inverse cosine",
@@ -153,11 +157,11 @@ def _cosh_expanded(x: Any) -> Any:
     return 0.5 * e * e + 0.5 / e / e
 
 
-sinh = elementwise(
+sinh = function(
     "sinh", np.sinh, [reals(3, 5)], derivative=lambda g, x, y: g * conj(cosh(x)),
     dtypes=CONTINUOUS, expand=_sinh_expanded, doc="The hyperbolic sine",
 )  # fmt: skip
-cosh: Primitive = elementwise(
+cosh: Primitive = function(
     "cosh", np.cosh, [reals(3, 5)], derivative=lambda g, x, y: g * conj(sinh(x)),
     dtypes=CONTINUOUS, expand=_cosh_expanded, doc="The hyperbolic cosine",
 )  # fmt: skip
@@ -194,16 +198,16 @@ def _arctanh_expanded(x: Any) -> Any:
     return _with_sign(0.5 * log1p(2 * a / (1 - a)), x)
 
 
-arcsinh = elementwise(
+arcsinh = function(
     "arcsinh", np.arcsinh, [reals(3, 5)], derivative=lambda g, x, y: g * conj(rsqrt(x * x + 1)),
     dtypes=CONTINUOUS, expand=_arcsinh_expanded, doc="The inverse hyperbolic sine",
 )  # fmt: skip
-arccosh = elementwise(
+arccosh = function(
     "arccosh", np.arccosh, [between(1.2, 3, 3, 5)], dtypes=CONTINUOUS,
     derivative=lambda g, x, y: g * conj(rsqrt(x - 1) * rsqrt(x + 1)), expand=_arccosh_expanded,
     doc="The inverse hyperbolic cosine",
 )  # fmt: skip
-arctanh = elementwise(
+arctanh = function(
     "arctanh", np.arctanh, [between(-0.9, 0.9, 3, 5)], dtypes=CONTINUOUS,
     derivative=lambda g, x, y: g / conj(1 - x * x), expand=_arctanh_expanded,
     doc="The inverse hyperbolic tangent",

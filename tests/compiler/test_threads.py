@@ -10,8 +10,11 @@ import pytest
 from comparison import types_of
 from training import weights_after
 
-from slipstream.compiler import threads
+from slipstream.compiler import kernels, threads
+from slipstream.compiler.codegen import math
+from slipstream.compiler.codegen.scalars import EMITTERS
 from slipstream.compiler.codegen.team import LEAST_SPINS, Word
+from slipstream.compiler.pipeline import schedule
 from slipstream.compiler.program import load
 from slipstream.compiler.threads import TEAMS
 from slipstream.primitives import REGISTRY
@@ -134,3 +137,16 @@ def test_a_forked_process_has_a_team_of_its_own(monkeypatch):
     assert queue.get(timeout=60)
     child.join(60)
     assert child.exitcode == 0
+
+
+def test_functions_with_vector_mathematics_cost_more_than_an_addition():
+    for primitive, (emitter, *_) in EMITTERS.items():
+        assert (emitter.__module__ == math.__name__) == (primitive.facts.get("cost", 1) > 1)
+
+
+@pytest.mark.parametrize(("name", "shared"), [("exp", True), ("negative", False)])
+def test_a_small_kernel_of_transcendental_functions_is_shared(name, shared):
+    x = np.ones((64, 128), np.float32)
+    (step,) = schedule(trace(REGISTRY[name], types_of([x]), "small"), ()).steps
+    ((kernel, _),) = step.calls
+    assert kernels.is_shared(kernel) == shared
