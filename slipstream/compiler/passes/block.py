@@ -34,7 +34,6 @@ WAYS = 8  # lines that a set of the first level holds
 FAR = 1024  # bytes from one turn to the next: hardly a page is read twice before it is forgotten
 FEWEST_ROWS, FEWEST_COLUMNS = 64, 16  # that use what is read of the other operand
 FEWEST_USES = {"left": 384, "right": 128}  # of a number, for which it is worth laying out
-LONGER = 4
 FEW_ROWS = 24  # are enough for blocks of a long sum, where registers are few
 
 
@@ -76,14 +75,15 @@ def _near(record: Contraction, target: Target) -> int:
     """How many steps of the sum find their lines near, where registers are few.
 
     A tile's strip of the right operand fills the first level; what left rows that lie together
-    bring beside, most of which is other tiles', crowds some of its sets. Where so many totals wait
-    that they leave the second level, what they cost is worth longer blocks.
+    bring beside, most of which is other tiles', crowds some of its sets. Where totals that wait
+    would leave the second level, a sum of twice the length is not worth cutting.
     """
     lines = target.first_cache // LINE
     if record.rows.left == 1:
         return lines // WAYS
     totals = _height(record) * record.columns.size * record.dtype.size
-    return lines if totals <= target.second_cache else lines * LONGER
+    is_dear = totals > target.second_cache and steps(record) <= 2 * lines
+    return 2 * lines if is_dear else lines
 
 
 def _down(record: Contraction) -> int:
