@@ -10,7 +10,7 @@ from comparison import check, small_caches, types_of
 
 from slipstream.compiler.describe import flops, kind_of
 from slipstream.compiler.kernels import Contraction
-from slipstream.compiler.passes import lower
+from slipstream.compiler import pipeline
 from slipstream.compiler.passes.block import is_large
 from slipstream.compiler.pipeline import KernelStep, schedule
 from slipstream.compiler.program import load
@@ -170,7 +170,7 @@ def test_any_number_of_threads_gives_the_same_bits(threads, monkeypatch):
 def cut_for(bits, graph):
     """How the contractions of a graph are cut for vectors of so many bits and usual caches."""
     chosen = replace(target(), vector_bits=bits, first_cache=32 << 10, second_cache=1 << 20)
-    with mock.patch.object(lower, "target", lambda: chosen):
+    with mock.patch.object(pipeline, "target", lambda: chosen):
         return blocks_of(graph)
 
 
