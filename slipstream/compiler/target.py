@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from slipstream import settings
 from slipstream.compiler import cache
 
 FIRST_CACHE, SECOND_CACHE = 32 << 10, 1 << 20
-# Bytes of the levels that each core has to itself. LLVM does not tell them, and by asking the
-# system two machines of one name would get different code. Smaller ones cost some speed.
+# Bytes of the levels that each core has to itself, if the system does not tell; no more are used.
+CACHES = Path("/sys/devices/system/cpu/cpu0/cache")  # LLVM does not tell them
+MANY = 32  # vector registers
 
 LEVELS = {"x86-64-v2": 128, "x86-64-v3": 256, "x86-64-v4": 512}
 X86 = "x86_64-unknown-linux-gnu"
@@ -45,7 +46,12 @@ class Target:
     @property
     def registers(self) -> int:
         """Vector registers: 32 with AVX-512 and on AArch64, else 16."""
-        return 32 if self.vector_bits == 512 or self.triple.startswith("aarch64") else 16
+        return MANY if self.vector_bits == 512 or self.triple.startswith("aarch64") else 16
+
+    @property
+    def has_few_registers(self) -> bool:
+        """Whether a tile of sums is so small that what it reads must come from the first level."""
+        return self.registers < MANY
 
     @property
     def layout(self) -> str:
@@ -101,6 +107,22 @@ def _asked() -> Target:
     return Target(llvm.get_default_triple(), name, features.flatten(), bits)
 
 
+def _cache_sizes() -> tuple[int, int]:
+    """The bytes of the first core's levels: what the system says, but no more than was measured.
+
+    They are part of the target, so code for machines of one name and other caches differs.
+    """
+    found = {1: FIRST_CACHE, 2: SECOND_CACHE}
+    for place in CACHES.glob("index[0-9]"):
+        try:
+            level, kind, size = ((place / name).read_text() for name in ("level", "type", "size"))
+            if kind.strip() != "Instruction" and int(level) in found:
+                found[int(level)] = int(size.strip().removesuffix("K")) << 10
+        except (OSError, ValueError):  # not told, or in another form
+            continue
+    return min(found[1], FIRST_CACHE), min(found[2], SECOND_CACHE)
+
+
 def _described() -> str:
     """What the system says of the first core; nothing, where it has no file for that."""
     try:
@@ -113,7 +135,13 @@ def _described() -> str:
 
 
 def _native() -> Target:
-    """This very processor: from the cache, if it was there once."""
+    """This very processor, with the caches it has here."""
+    first, second = _cache_sizes()
+    return replace(_recalled(), first_cache=first, second_cache=second)
+
+
+def _recalled() -> Target:
+    """This very processor as LLVM sees it: from the cache, if it was there once."""
     described = _described()
     if not described:
         return _asked()
@@ -137,7 +165,10 @@ def named(name: str) -> Target:
     native = _native()
     if name in LEVELS:
         is_kin = _kind(native.triple) == "x86_64"
-        return Target(native.triple if is_kin else X86, name, "", LEVELS[name])
+        triple, caches = X86, (FIRST_CACHE, SECOND_CACHE)
+        if is_kin:
+            triple, caches = native.triple, (native.first_cache, native.second_cache)
+        return Target(triple, name, "", LEVELS[name], *caches)
     if name != "native":
         raise ValueError(f"SLIPSTREAM_TARGET={name} is no target; they are native, {[*LEVELS]}")
     return native

@@ -14,17 +14,21 @@ from typing import Any
 
 from llvmlite import ir
 
-from slipstream.compiler.codegen.contraction import Finish, Places, Tile, Tiles, lanes
+from slipstream.compiler.codegen.contraction import Places, Tiles
+from slipstream.compiler.codegen.finish import Finish
+from slipstream.compiler.codegen.tile_shape import AT_ONCE, Tile, lanes
 from slipstream.compiler.codegen.vector import I64, LINE, Writer
 from slipstream.compiler.kernels import Blocks, Contraction
 from slipstream.compiler.target import Target
+
+MOST_AT_ONCE = 16  # lines that a tile asks for: so many may be under way
 
 
 def write_blocked(module: ir.Module, name: str, kernel: Contraction, target: Target) -> Any:
     """The function of a contraction in blocks."""
     assert kernel.blocks is not None
     writer = Writer(module, name, kernel.buffers, lanes(kernel, target))
-    _Blocked(writer, kernel, kernel.blocks).write()
+    _Blocked(writer, kernel, target, kernel.blocks).write()
     writer.b.ret_void()
     return writer.function
 
@@ -32,18 +36,18 @@ def write_blocked(module: ir.Module, name: str, kernel: Contraction, target: Tar
 class _Blocked(Tiles):
     """The tiles of one block after the other. `turns` of the cut loop are in this block."""
 
-    number: Any  # of the tile
+    number: Any  # of the tile, among all
     block: Any
     turns: Any
 
-    def __init__(self, writer: Writer, kernel: Contraction, blocks: Blocks) -> None:
-        super().__init__(writer, kernel, blocks.rows, blocks.columns // writer.lanes)
+    def __init__(self, writer: Writer, kernel: Contraction, target: Target, blocks: Blocks) -> None:
+        super().__init__(writer, kernel, target, blocks.rows, blocks.columns // writer.lanes)
         self.blocks = blocks
         loops = [*enumerate(kernel.outer)]
         self.beside = {i: n.size for i, n in loops if n.right}  # have a right operand of their own
         self.down = {i: n.size for i, n in loops if not n.right}  # more rows, as it were
         self.heights = [*self.down.values(), self.tiles(kernel.rows, self.rows)]
-        self.across = self.tiles(kernel.columns, self.width)
+        self.each = math.prod(self.heights) * self.across  # tiles of one right operand
         *before, self.cut = kernel.inner[: blocks.depth + 1]
         self.before = before
         self.counts = [*(n.size for n in before), self.tiles(self.cut, blocks.step)]
@@ -53,10 +57,30 @@ class _Blocked(Tiles):
     # the order
 
     def write(self) -> None:
-        """Block by block, this thread's tiles."""
-        self.w.loop(self.last + 1, self._block)
+        """This thread's tiles: one right operand after the other, and of each block by block."""
+        b, each = self.w.b, I64(self.each)
+        rights = math.prod(self.beside.values())
+        first, end = self.w.share(rights * self.each)
+        with b.if_then(b.icmp_unsigned("<", first, end)):
+            if rights == 1:
+                return self._blocks(first, end)
+            low = b.udiv(first, each)
+            high = b.udiv(b.sub(end, I64(1)), each)
 
-    def _block(self, block: Any, _: Sequence[Any]) -> None:
+            def one(number: Any, _: Sequence[Any]) -> None:
+                begin = b.mul(b.add(low, number), each)
+                stop = b.add(begin, each)
+                begin = b.select(b.icmp_unsigned(">", begin, first), begin, first)
+                self._blocks(begin, b.select(b.icmp_unsigned("<", stop, end), stop, end))
+
+            self.w.loop(b.add(b.sub(high, low), I64(1)), one)
+        return None
+
+    def _blocks(self, first: Any, end: Any) -> None:
+        """The tiles from one number to another, block by block."""
+        self.w.loop(self.last + 1, lambda block, _: self._block(block, first, end))
+
+    def _block(self, block: Any, first: Any, end: Any) -> None:
         places = self.start()
         *counters, part = self.w.digits(block, self.counts)
         for loop, counter in zip(self.before, counters, strict=True):
@@ -65,8 +89,11 @@ class _Blocked(Tiles):
         places = self.summed(places, self.cut, self.w.offset(I64(0), part, step))
         self.block = block
         self.turns = self._size(part, self.cut.size, step)
-        tiles = math.prod(self.beside.values()) * math.prod(self.heights) * self.across
-        self.w.each_of_mine(tiles, lambda n: self._numbered(places, n))
+
+        def once(number: Any, _: Sequence[Any]) -> None:
+            self._numbered(places, self.w.b.add(first, number))
+
+        self.w.loop(self.w.b.sub(end, first), once)
 
     def _size(self, part: Any, whole: int, step: int) -> Any:
         """How much of `whole` is in a part of it: `step`, or less in the last one."""
@@ -79,10 +106,11 @@ class _Blocked(Tiles):
     def _numbered(self, places: Places, number: Any) -> None:
         """One tile: a group of rows is slowest, then columns, then the rows of the group."""
         b, rows, self.number = self.w.b, math.prod(self.heights), number
-        sizes = [*self.beside.values(), rows * self.across]
+        sizes = [*self.beside.values(), self.each]
         *counters, number = self.w.digits(number, sizes)
         for position, counter in zip(self.beside, counters, strict=True):
             places = self.moved(places, position, counter)
+        self._fetch_block(places, number)
         group, number = self._divided(number, self.blocks.group * self.across)
         column, row = self._divided(number, self._size(group, rows, self.blocks.group))
         row = b.add(b.mul(group, I64(self.blocks.group)), row)
@@ -97,6 +125,26 @@ class _Blocked(Tiles):
 
     # a tile
 
+    def _fetch_block(self, places: Places, number: Any) -> None:
+        """Ask for the next block, each tile for its share, as its first tiles would wait for it.
+
+        Behind an operand's last block lies the first one of the next of many operands.
+        """
+        if not self.target.has_few_registers or not self.beside or self.before:
+            return
+        dtype = self.kernel.dtype
+        line = LINE // dtype.size
+        for buffer, place, stride in (
+            (self.left, places.left, self.cut.left), (self.right, places.right, self.cut.right),
+        ):  # fmt: skip
+            size = self.blocks.step * stride
+            share = -(-abs(size) // line // self.each)
+            if share > MOST_AT_ONCE:
+                continue
+            place = self.w.offset(self.w.offset(place, I64(1), size), number, share * line)
+            for turn in range(share):
+                self.w.prefetch(buffer, self.w.offset(place, I64(1), turn * line), dtype, False)
+
     def _ahead(self) -> int:
         """How far beside a row the next tiles' numbers are fetched meanwhile; 0: not at all.
 
@@ -104,7 +152,7 @@ class _Blocked(Tiles):
         """
         line = LINE // self.kernel.dtype.size
         is_strided = self.kernel.rows.left == 1 and abs(self.kernel.inner[-1].left) > line
-        return line if is_strided else 0
+        return line if is_strided and not self.target.has_few_registers else 0
 
     def at_columns(self, places: Places, number: Any) -> Places:
         """Where a tile of columns begins, and its panel."""
@@ -114,14 +162,14 @@ class _Blocked(Tiles):
     def tile(self, tile: Tile, places: Places) -> None:
         """This block's part of the totals of a tile; after the last block, what follows them."""
         rest = self.kernel.inner[self.blocks.depth + 1 :]
-        finish = Finish(self.w, self.kernel, places)
+        finish = Finish(self.w, self.kernel, places.counters)
         if not self.last:
             finish.prefetch(tile)
 
-        def once(counter: Any, carried: list[Any]) -> Sequence[Any]:
+        def once(counter: Any, carried: Sequence[Any]) -> Sequence[Any]:
             return self.inner(rest, self.summed(places, self.cut, counter), tile, carried)
 
-        sums = self.w.loop(self.turns, once, self._begun(tile))
+        sums = self.turned(self.turns, once, self._begun(tile), self._turns_at_once(tile))
         if not self.last:
             return self.finished(finish, tile, sums)
         is_last = self.w.b.icmp_unsigned("==", self.block, I64(self.last))
@@ -131,6 +179,14 @@ class _Blocked(Tiles):
             with others:
                 self._waiting(tile, lambda index, at: self._put(sums[index], at))
         return None
+
+    def _turns_at_once(self, tile: Tile) -> int:
+        """How many turns of the cut loop are written out: a divisor of their number in a block."""
+        at_once = self._at_once(self.kernel.inner[self.blocks.depth :], tile)
+        if isinstance(self.turns, int):
+            return at_once
+        is_even = at_once == AT_ONCE and not (self.cut.size % at_once or self.blocks.step % at_once)
+        return at_once if is_even else 1
 
     def step(self, places: Places, tile: Tile, sums: Sequence[Any]) -> list[Any]:
         """One outer product, and a look ahead."""

@@ -12,21 +12,22 @@ from typing import Any, NamedTuple
 
 from llvmlite import ir
 
-from slipstream.compiler.codegen.scalars import emit
-from slipstream.compiler.codegen.vector import I8, I64, LINE, Writer
-from slipstream.compiler.kernels import (
-    Access,
-    Apply,
-    Contraction,
-    Load,
-    Loop,
-    Number,
-    Store,
-    Total,
+from slipstream.compiler.codegen.finish import Finish
+from slipstream.compiler.codegen.tile_shape import (
+    AT_ONCE,
+    SHORT,
+    Tile,
+    is_right_near,
+    lanes,
+    steps,
+    tile_shape,
 )
+from slipstream.compiler.codegen.vector import I8, I64, LINE, Writer
+from slipstream.compiler.kernels import Contraction, Loop
 from slipstream.compiler.target import Target
 
-LONG = 128  # steps of the sum: enough for memory to come nearer meanwhile
+LONG = {True: 32, False: 128}  # steps of the sum: enough for memory to come nearer meanwhile
+# A tile of few registers takes fewer cycles to store, and as many lines.
 
 
 class Places(NamedTuple):
@@ -37,43 +38,10 @@ class Places(NamedTuple):
     counters: tuple[Any, ...]
 
 
-class Tile(NamedTuple):
-    """How many rows and vectors are held; `last` lanes of the last vector count, all if None."""
-
-    rows: int
-    vectors: int
-    last: int | None
-
-
-def lanes(kernel: Contraction, target: Target) -> int:
-    """Elements in a vector: no more than the columns need."""
-    return min(target.lanes(kernel.dtype.bits), 1 << (kernel.columns.size - 1).bit_length())
-
-
-def even_share(size: int, most: int) -> int:
-    """The part size of the fewest parts of at most `most`, as even as they go."""
-    parts = -(-size // most)
-    return -(-size // parts)
-
-
-def tile_shape(kernel: Contraction, target: Target, width: int) -> tuple[int, int]:
-    """(rows, vectors) that fit the registers, beside the vectors and a scalar being multiplied."""
-    needed = -(-kernel.columns.size // width)
-    best, most = (1, 1), 0.0
-    for vectors in range(1, min(4, needed) + 1):
-        rows = even_share(kernel.rows.size, (target.registers - vectors - 2) // vectors)
-        busy = kernel.rows.size / (rows * -(-kernel.rows.size // rows))
-        busy *= needed / (vectors * -(-needed // vectors))
-        value = busy * rows * vectors / (rows + vectors)  # products a load
-        if value > most:
-            best, most = (rows, vectors), value
-    return best
-
-
 def write_contraction(module: ir.Module, name: str, kernel: Contraction, target: Target) -> Any:
     """The function of a contraction that is not cut into blocks."""
     writer = Writer(module, name, kernel.buffers, lanes(kernel, target))
-    Tiles(writer, kernel, *tile_shape(kernel, target, writer.lanes)).write()
+    Tiles(writer, kernel, target, *tile_shape(kernel, target, writer.lanes)).write()
     writer.b.ret_void()
     return writer.function
 
@@ -81,28 +49,54 @@ def write_contraction(module: ir.Module, name: str, kernel: Contraction, target:
 class Tiles:
     """The tiles of a contraction under construction."""
 
-    def __init__(self, writer: Writer, kernel: Contraction, rows: int, vectors: int) -> None:
-        self.w, self.kernel, self.rows, self.vectors = writer, kernel, rows, vectors
+    def __init__(
+        self, writer: Writer, kernel: Contraction, target: Target, rows: int, vectors: int
+    ) -> None:
+        self.w, self.kernel, self.target = writer, kernel, target
+        self.rows, self.vectors = rows, vectors
         self.left, self.right, *_ = writer.buffers
         self.zero = writer.constant(kernel.dtype, 0)
+        self.across = self.tiles(kernel.columns, self.width)
 
     def write(self) -> None:
-        """Tiles are numbered, columns slowest, and divided among the threads."""
-        start = self.start()
-        columns, rows = (
-            self.tiles(self.kernel.columns, self.width),
-            self.tiles(self.kernel.rows, self.rows),
-        )
-        sizes = [*(loop.size for loop in self.kernel.outer), columns, rows]
+        """Tiles are numbered, and divided among the threads.
+
+        Columns are slowest, so that tiles share what they read of the right operand. Where all of
+        that stays in the first level anyway, rows are: the left operand is read once, in order.
+        """
+        start, outer, rows = self.start(), self.kernel.outer, self.kernel.rows
+        by_rows = self.target.has_few_registers and is_right_near(self.kernel, self.target)
+        pair = [self.tiles(rows, self.rows), self.across]
+        sizes = [*(loop.size for loop in outer), *(pair if by_rows else reversed(pair))]
 
         def once(number: Any) -> None:
-            *counters, column, row = self.w.digits(number, sizes)
+            *counters, first, second = self.w.digits(number, sizes)
+            row, column = (first, second) if by_rows else (second, first)
             places = start
             for position, counter in enumerate(counters):
                 places = self.moved(places, position, counter)
+            if by_rows:
+                self._fetch_rows(places, column, row)
             self.columns(places, column, row)
 
         self.w.each_of_mine(math.prod(sizes), once)
+
+    def _fetch_rows(self, places: Places, column: Any, row: Any) -> None:
+        """Ask for the next tile's rows, each tile of columns for its share.
+
+        The processor sees no order in rows that are soon over.
+        """
+        rows, inner = self.kernel.rows, self.kernel.inner
+        line = LINE // self.kernel.dtype.size
+        if rows.left == 1 or len(inner) > 1 or inner[0].left != 1:
+            return
+        share = -(-self.rows // self.across)
+        places = self.moved(places, len(self.kernel.outer), self._times(row, self.rows))
+        first = self.w.offset(places.left, column, share * rows.left)
+        for ahead in range(self.rows, self.rows + share):
+            for turn in range(0, inner[0].size, line):
+                place = self.w.offset(first, I64(1), ahead * rows.left + turn)
+                self.w.prefetch(self.left, place, self.kernel.dtype, is_written=False)
 
     def start(self) -> Places:
         """Where the operands begin."""
@@ -138,20 +132,25 @@ class Tiles:
         vectors = -(-rest // self.w.lanes)
         edge = Tile(self.rows, vectors, rest % self.w.lanes or None)
         self._cases(
-            column, self.tiles(self.kernel.columns, self.width), bool(rest),
+            column, self.across, int(bool(rest)),
             lambda: self._rows(full, places, row), lambda: self._rows(edge, places, row),
         )  # fmt: skip
 
     def _rows(self, tile: Tile, places: Places, row: Any) -> None:
-        """The tile's rows, of which the last tile has fewer."""
-        rows = self.kernel.rows
-        rest = rows.size % tile.rows
-        places = self.moved(places, len(self.kernel.outer), self._times(row, tile.rows))
-        edge = tile._replace(rows=rest)
-        self._cases(
-            row, self.tiles(rows, tile.rows), bool(rest),
-            lambda: self.tile(tile, places), lambda: self.tile(edge, places),
-        )  # fmt: skip
+        """The tile's rows: the last tiles have one fewer, so that none has but a few."""
+        size, most = self.kernel.rows.size, tile.rows
+        count = self.tiles(self.kernel.rows, most)
+        fewer = count * most - size
+        position, full = len(self.kernel.outer), count - fewer
+
+        def whole() -> None:
+            self.tile(tile, self.moved(places, position, self._times(row, most)))
+
+        def edge() -> None:
+            first = self.w.offset(self._times(row, most - 1), I64(1), full)
+            self.tile(tile._replace(rows=most - 1), self.moved(places, position, first))
+
+        self._cases(row, count, fewer, whole, edge)
 
     def at_columns(self, places: Places, number: Any) -> Places:
         """Where a tile of columns begins."""
@@ -161,15 +160,15 @@ class Tiles:
         return self.w.offset(I64(0), counter, step)
 
     def _cases(
-        self, counter: Any, count: int, has_edge: bool, whole: Callable[[], None],
+        self, counter: Any, count: int, edges: int, whole: Callable[[], None],
         edge: Callable[[], None],
     ) -> None:  # fmt: skip
-        """The code of a whole tile, or where the last one is not whole, that of the edge."""
-        if not has_edge:
+        """The code of a whole tile, or of the last ones, which are not whole."""
+        if not edges:
             return whole()
-        if count == 1:
+        if count == edges:
             return edge()
-        is_last = self.w.b.icmp_unsigned("==", counter, I64(count - 1))
+        is_last = self.w.b.icmp_unsigned(">=", counter, I64(count - edges))
         with self.w.b.if_else(is_last) as (last, others):
             with last:
                 edge()
@@ -180,8 +179,8 @@ class Tiles:
     def tile(self, tile: Tile, places: Places) -> None:
         """The totals of a tile, and what follows them."""
         zeros = [self.zero] * (tile.rows * tile.vectors)
-        finish = Finish(self.w, self.kernel, places)
-        if math.prod(loop.size for loop in self.kernel.inner) >= LONG:
+        finish = Finish(self.w, self.kernel, places.counters)
+        if steps(self.kernel) >= LONG[self.target.has_few_registers]:
             finish.prefetch(tile)
         self.finished(finish, tile, self.inner(self.kernel.inner, places, tile, zeros))
 
@@ -198,88 +197,70 @@ class Tiles:
         if not loops:
             return self.step(places, tile, sums)
 
-        def once(counter: Any, carried: list[Any]) -> Sequence[Any]:
+        def once(counter: Any, carried: Sequence[Any]) -> Sequence[Any]:
             return self.inner(loops[1:], self.summed(places, loops[0], counter), tile, carried)
 
-        return self.w.loop(loops[0].size, once, sums)
+        return self.turned(loops[0].size, once, sums, self._at_once(loops, tile))
+
+    def _at_once(self, loops: Sequence[Loop], tile: Tile) -> int:
+        """How many turns of the first of these loops are written out."""
+        if not self.target.has_few_registers:
+            return 1
+        held = tile.rows * tile.vectors + tile.rows + tile.vectors
+        is_short = math.prod(loop.size for loop in loops) <= SHORT
+        if is_short and held <= self.target.registers:  # else what steps share would be spilled
+            return loops[0].size
+        return AT_ONCE if len(loops) == 1 else 1
+
+    def turned(
+        self, count: Any, once: Callable[[Any, Sequence[Any]], Sequence[Any]],
+        sums: Sequence[Any], at_once: int,
+    ) -> Sequence[Any]:  # fmt: skip
+        """The sums after so many turns, some of them written out one after the other.
+
+        A count that is not known now is a multiple of `at_once`.
+        """
+        rest = count % at_once if isinstance(count, int) else 0
+
+        def several(counter: Any, carried: Sequence[Any], turns: int = at_once) -> Sequence[Any]:
+            for turn in range(turns):
+                carried = once(self.w.offset(counter, I64(1), turn), carried)
+            return carried
+
+        if not isinstance(count, int) or count > rest:
+            whole = count - rest if rest else count
+            sums = self.w.loop(whole, several, sums, at_once)
+        return several(I64(count - rest), sums, rest) if rest else sums
 
     def step(self, places: Places, tile: Tile, sums: Sequence[Any]) -> list[Any]:
-        """One outer product, added to the sums."""
+        """One outer product, added to the sums; what is fewer is held, the other comes in turn."""
         w, dtype = self.w, self.kernel.dtype
         left = w.address(self.left, places.left, I8, dtype.size)
         right = w.address(self.right, places.right, I8, dtype.size)
-        across = [
-            w.load_vector(right, I64(vector * w.lanes), dtype, self._mask(tile, vector))
-            for vector in range(tile.vectors)
-        ]
-        results = []
+
+        def scalar(row: int) -> Any:
+            return w.splat(w.load(left, I64(row * self.kernel.rows.left), dtype))
+
+        def vector(number: int) -> Any:
+            return w.load_vector(right, I64(number * w.lanes), dtype, self._mask(tile, number))
+
+        results = [*sums]
+        if tile.rows < tile.vectors:
+            down = [scalar(row) for row in range(tile.rows)]
+            for column in range(tile.vectors):
+                loaded = vector(column)
+                for row, held in enumerate(down):
+                    at = row * tile.vectors + column
+                    results[at] = w.fma(held, loaded, sums[at])
+            return results
+        across = [vector(column) for column in range(tile.vectors)]
         for row in range(tile.rows):
-            scalar = w.splat(w.load(left, I64(row * self.kernel.rows.left), dtype))
-            for vector, columns in enumerate(across):
-                results.append(w.fma(scalar, columns, sums[row * tile.vectors + vector]))
+            loaded = scalar(row)
+            for column, held in enumerate(across):
+                at = row * tile.vectors + column
+                results[at] = w.fma(loaded, held, sums[at])
         return results
 
     def _mask(self, tile: Tile, vector: int) -> Any:
         is_last = vector == tile.vectors - 1
         return self.w.mask(tile.last) if is_last and tile.last is not None else None
-
-
-class Finish:
-    """What happens to the totals of a tile: the body of the kernel, then its stores."""
-
-    def __init__(self, writer: Writer, kernel: Contraction, places: Places) -> None:
-        self.w, self.kernel, self.places = writer, kernel, places
-        self.known: dict[Any, Any] = {}  # loads that rows or vectors share
-        self.begins: dict[Any, Any] = {}  # offsets where the tile begins, by offset and strides
-
-    def write(self, row: int, vector: int, total: Any, mask: Any) -> None:
-        values: list[Any] = []
-        for instruction in self.kernel.body:
-            if isinstance(instruction, Total):
-                values.append(total)
-            elif isinstance(instruction, Apply):
-                arguments = [values[i] for i in instruction.arguments]
-                values.append(emit(self.w, instruction, arguments))
-            elif isinstance(instruction, Number):
-                values.append(self.w.stored_number(instruction.bytes, instruction.dtype))
-            else:
-                values.append(self._loaded(instruction, row, vector, mask))
-        for store in self.kernel.stores:
-            buffer, place = self.w.buffers[store.access.buffer], self._at(store.access, row, vector)
-            self.w.store_vector(values[store.value], buffer, place, store.dtype, mask)
-
-    def prefetch(self, tile: Tile) -> None:
-        """Ask for the memory that the tile is going to touch: stores wait in line for theirs."""
-        touched = [i for i in self.kernel.body if isinstance(i, Load)]
-        for item in (*touched, *self.kernel.stores):
-            down, across = item.access.strides[-2:]
-            per_line = max(1, LINE // (self.w.lanes * item.dtype.size))
-            vectors = range(0, tile.vectors, per_line) if across else range(1)
-            for row in range(tile.rows) if down else range(1):
-                for vector in vectors:
-                    place = self._at(item.access, row, vector)
-                    is_written = isinstance(item, Store)
-                    buffer = self.w.buffers[item.access.buffer]
-                    self.w.prefetch(buffer, place, item.dtype, is_written)
-
-    def _at(self, access: Access, row: int, vector: int) -> Any:
-        """The offset of a row and vector of the tile."""
-        key = access.offset, access.strides
-        if key not in self.begins:
-            place: Any = I64(access.offset)
-            for counter, stride in zip(self.places.counters, access.strides, strict=True):
-                place = self.w.offset(place, counter, stride)
-            self.begins[key] = place
-        down, across = access.strides[-2:]
-        return self.w.offset(self.begins[key], I64(1), row * down + vector * self.w.lanes * across)
-
-    def _loaded(self, load: Load, row: int, vector: int, mask: Any) -> Any:
-        down, across = load.access.strides[-2:]
-        key = load, down and row, across and vector
-        if key not in self.known:
-            buffer, place = self.w.buffers[load.access.buffer], self._at(load.access, row, vector)
-            if across:
-                self.known[key] = self.w.load_vector(buffer, place, load.dtype, mask)
-            else:
-                self.known[key] = self.w.splat(self.w.load(buffer, place, load.dtype))
-        return self.known[key]

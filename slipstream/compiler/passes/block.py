@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from slipstream.compiler.codegen.contraction import even_share, lanes, tile_shape
+from slipstream.compiler.codegen.tile_shape import (
+    AT_ONCE,
+    even_share,
+    is_right_near,
+    lanes,
+    steps,
+    tile_shape,
+)
 from slipstream.compiler.codegen.vector import LINE
 from slipstream.compiler.collapse import collapsed
 from slipstream.compiler.kernels import Access, Blocks, Contraction, Load, Loop, LoopNest, Store
@@ -27,6 +34,7 @@ WAYS = 8  # lines that a set of the first level holds
 FAR = 1024  # bytes from one turn to the next: hardly a page is read twice before it is forgotten
 FEWEST_ROWS, FEWEST_COLUMNS = 64, 16  # that use what is read of the other operand
 FEWEST_USES = {"left": 384, "right": 128}  # of a number, for which it is worth laying out
+FEW_ROWS = 24  # are enough for blocks of a long sum, where registers are few
 
 
 class Blocked(NamedTuple):
@@ -44,15 +52,38 @@ def in_blocks(record: Contraction, values: tuple[Value, ...], target: Target) ->
 
 
 def is_large(record: Contraction, target: Target) -> bool:
-    """Whether the tiles read more than stays in the second level, and read it many times."""
-    if _height(record) < FEWEST_ROWS or record.columns.size < FEWEST_COLUMNS:
+    """Whether the tiles read more than stays in the second level, and read it many times.
+
+    Where registers are few, that is half of it, and a long sum is reason enough: a tile has but
+    six cycles for the lines of a step, so they must be near.
+    """
+    rows, few = _height(record), target.has_few_registers
+    if record.columns.size < FEWEST_COLUMNS or (few and is_right_near(record, target)):
         return False
+    if few and rows >= FEW_ROWS and steps(record) >= 2 * _near(record, target):
+        return True
     loops = [*record.inner, record.rows, record.columns]
     loops += [n for n in record.outer if not n.right]
     numbers = sum(
         math.prod(n.size for n in loops if getattr(n, name)) for name in ("left", "right")
     )
-    return numbers * record.dtype.size > target.second_cache
+    cache = target.second_cache // 2 if few else target.second_cache
+    return rows >= FEWEST_ROWS and numbers * record.dtype.size > cache
+
+
+def _near(record: Contraction, target: Target) -> int:
+    """How many steps of the sum find their lines near, where registers are few.
+
+    A tile's strip of the right operand fills the first level; what left rows that lie together
+    bring beside, most of which is other tiles', crowds some of its sets. Where totals that wait
+    would leave the second level, a sum of twice the length is not worth cutting.
+    """
+    lines = target.first_cache // LINE
+    if record.rows.left == 1:
+        return lines // WAYS
+    totals = _height(record) * record.columns.size * record.dtype.size
+    is_dear = totals > target.second_cache and steps(record) <= 2 * lines
+    return 2 * lines if is_dear else lines
 
 
 def _down(record: Contraction) -> int:
@@ -95,23 +126,32 @@ class _Blocking:
         """Lay the left operand out in rows if that is worth it."""
         rows, (*_, last) = self.record.rows, self.record.inner
         is_turned = rows.left == 1 and self._is_far(last.left)
-        if (is_turned or self._crowds(rows.left)) and self._pays("left", rows):
+        is_used = self.record.columns.size >= FEWEST_USES["left"]
+        if (is_turned or self._crowds(rows.left)) and is_used and self._lies_once("left", rows):
             self._apart()
 
     def _right(self) -> int:
         """Lay the right operand out in panels if that is worth it; how far they lie apart."""
         columns, (*_, last) = self.record.columns, self.record.inner
-        if self._is_far(last.right) and self._pays("right", columns):
+        if self._pays(last.right) and self._lies_once("right", columns):
             return self._panels()
         return self.columns
 
-    def _pays(self, name: str, along: Loop) -> bool:
-        """Whether numbers are used often enough, and lie there once, as those of windows do not."""
-        other = self.record.columns.size if name == "left" else _height(self.record)
+    def _pays(self, stride: int) -> bool:
+        """Whether the right operand's numbers are used often enough for panels.
+
+        Where registers are few, the further apart its rows are the fewer uses are enough.
+        """
+        uses, apart = _height(self.record), abs(stride) * self.record.dtype.size
+        if self.target.has_few_registers:
+            return apart >= FAR // 2 and apart * uses >= FAR * FEWEST_ROWS
+        return self._is_far(stride) and uses >= FEWEST_USES["right"]
+
+    def _lies_once(self, name: str, along: Loop) -> bool:
+        """Whether each number of an operand lies there once, as those of windows do not."""
         loops = [*self._own(name), along]
         whole: int = self.values[name == "right"].type.size
-        once = len({*loops}) == len(loops) and math.prod(n.size for n in loops) <= whole
-        return once and other >= FEWEST_USES[name]
+        return len({*loops}) == len(loops) and math.prod(n.size for n in loops) <= whole
 
     def _own(self, name: str) -> list[Loop]:
         """The outer and inner loops that move in an operand, in that order."""
@@ -201,8 +241,12 @@ class _Blocking:
         """
         record, size, cache = self.record, self.record.dtype.size, self.target.second_cache
         inner = fewest(record.inner) or record.inner
-        most = min(cache // 4 // self.columns, cache // 2 // max(1, abs(inner[-1].left)))
-        depth, step, places = _cut_sum(inner, most // size)
+        most = min(cache // 4 // self.columns, cache // 2 // max(1, abs(inner[-1].left))) // size
+        unit = 1
+        if self.target.has_few_registers:
+            most, cache = min(most, _near(record, self.target)), cache * 3 // 4
+            unit = AT_ONCE
+        depth, step, places = _cut_sum(inner, most, unit)
         fitting = (cache - places * self.columns * size) // (places * self.rows * size)
         tiles = _down(record) * -(-record.rows.size // self.rows)
         group = even_share(tiles, max(1, fitting))
@@ -213,11 +257,16 @@ class _Blocking:
             self.values.append(self._memory(self.record.waiting))
 
 
-def _cut_sum(inner: Sequence[Loop], most: int) -> tuple[int, int, int]:
-    """(loop to cut, turns of it in a block, places in a block) for blocks of `most` places."""
+def _cut_sum(inner: Sequence[Loop], most: int, unit: int) -> tuple[int, int, int]:
+    """(loop to cut, turns of it in a block, places in a block) for blocks of `most` places.
+
+    Turns of the innermost loop are a multiple of `unit`.
+    """
     depth, places = len(inner) - 1, 1
     while depth and places * inner[depth].size <= most:
         places *= inner[depth].size
         depth -= 1
     step = even_share(inner[depth].size, max(1, most // places))
+    if places == 1:
+        step = min(inner[depth].size, -(-step // unit) * unit)
     return depth, step, places * step
