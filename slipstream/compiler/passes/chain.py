@@ -6,6 +6,7 @@ read never leaves the core's own cache, and no thread waits for another between 
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -19,7 +20,7 @@ from slipstream.compiler.passes.made import KernelStep, Made
 from slipstream.compiler.passes.place import ALIGNMENT, Step, places_of
 from slipstream.compiler.portions import Portion, bytes_of, portion
 from slipstream.ir.dtypes import uint8
-from slipstream.ir.graph import Constant, Graph, Value
+from slipstream.ir.graph import Graph, Value
 from slipstream.ir.types import TensorType
 
 FEWEST_PARTS, MOST_PARTS = 8, 256
@@ -44,6 +45,10 @@ def chained(
     return found
 
 
+def _is_of(value: Value, samples: int) -> bool:
+    return value.type.rank > 0 and value.type.shape[0] == samples
+
+
 def _is_plain(one: Made) -> bool:
     return isinstance(one.step, KernelStep) and not one.touched.may_fail
 
@@ -52,11 +57,13 @@ def _is_plain(one: Made) -> bool:
 class _Around:
     """What there is to know of the whole program: who reads and writes what, what must last."""
 
+    made: Sequence[Made]
     given: frozenset[Value]  # inputs that stay as they are
     lasting: frozenset[Value]
     updates: frozenset[Value]  # new contents of variables
     readers: Mapping[Value, set[int]] = field(default_factory=dict)  # by the identity of steps
     writers: Mapping[Value, set[int]] = field(default_factory=dict)
+    found: dict[int, set[Value]] = field(default_factory=dict)  # by the number of samples
 
     @classmethod
     def of(
@@ -71,7 +78,22 @@ class _Around:
                 for value in values:
                     known.setdefault(value, set()).add(id(one.step))
         given = frozenset(v for v in graph.inputs if v not in old)
-        return cls(given, frozenset(graph.outputs), updates, readers, writers)
+        return cls(made, given, frozenset(graph.outputs), updates, readers, writers)
+
+    def sampled(self, samples: int) -> set[Value]:
+        """What the program makes of so many samples: of inputs, of rows that it has picked."""
+        if samples not in self.found:
+            self.found[samples] = self._sampled(samples)
+        return self.found[samples]
+
+    def _sampled(self, samples: int) -> set[Value]:
+        found = {v for v in self.given if _is_of(v, samples)}
+        for one in self.made:
+            if not found.isdisjoint(one.touched.reads):
+                found.update(one.touched.writes)
+            elif not _is_plain(one):
+                found.update(v for v in one.touched.writes if _is_of(v, samples))
+        return found
 
 
 class _Link:
@@ -167,7 +189,7 @@ class _Run:
 
     def _order(self, samples: int, parts: int) -> _Order:
         """The steps with as much as can be in chains of so many parts."""
-        sampled = self._sampled(samples)
+        sampled = self.around.sampled(samples)
         ordering = _Ordering()
         for one in self.made:
             links = self._linked([one], parts) if sampled.intersection(one.touched.writes) else None
@@ -184,23 +206,6 @@ class _Run:
                 yield group
             else:
                 yield from ([one] for one in group)
-
-    def _sampled(self, samples: int) -> set[Value]:
-        """What the run makes of the samples."""
-        found: set[Value] = set()
-
-        def is_sampled(value: Value) -> bool:
-            if value in found:
-                return True
-            is_outside = value in self.around.given or value in self.around.writers
-            if value in self._written or isinstance(value, Constant) or not is_outside:
-                return False
-            return bool(value.type.rank) and value.type.shape[0] == samples
-
-        for one in self.made:
-            if any(map(is_sampled, one.touched.reads)):
-                found.update(one.touched.writes)
-        return found
 
     def _linked(self, group: Sequence[Made], parts: int) -> list[_Link] | None:
         """The calls of steps in so many parts; None if one of them cannot be."""
@@ -228,10 +233,10 @@ class _Run:
         return found
 
     def _gain(self, group: Sequence[Made], parts: int) -> float:
-        """The bytes that stay in the cache, as far as a part fits it."""
+        """The bytes that stay near; what does not fit the cache is still nearer than memory."""
         links = self._linked(group, parts) or []
         most = max((link.bytes for link in links), default=1)
-        return self._kept_bytes(group) * min(1.0, self.cache / most)
+        return self._kept_bytes(group) * math.sqrt(min(1.0, self.cache / most))
 
     def _kept_bytes(self, group: Sequence[Made]) -> int:
         """The bytes of what only a chain reads."""
