@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from comparison import check, small_caches, types_of
 
+from slipstream.compiler import pipeline
 from slipstream.compiler.describe import flops, kind_of
 from slipstream.compiler.kernels import Contraction
-from slipstream.compiler import pipeline
 from slipstream.compiler.passes.block import is_large
 from slipstream.compiler.pipeline import KernelStep, schedule
 from slipstream.compiler.program import load
