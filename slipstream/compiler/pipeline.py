@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from slipstream.compiler.kernels import TimeLoop
 from slipstream.compiler.operations import has_native_types, is_filled
 from slipstream.compiler.passes.assemble import assemble
 from slipstream.compiler.passes.chain import chained
@@ -52,9 +53,16 @@ class Schedule:
 
 
 def schedule(
-    graph: Graph, in_place: Iterable[tuple[int, int]], checks: Checks | None = None
+    graph: Graph,
+    in_place: Iterable[tuple[int, int]],
+    checks: Checks | None = None,
+    *,
+    in_blocks: bool = True,
 ) -> Schedule:
-    """The program of a graph: passes over the graph, then groups, kernels, parts, places."""
+    """The program of a graph: passes over the graph, then groups, kernels, parts, places.
+
+    With `checks` it is a part of a loop, which may not have its contractions in blocks.
+    """
     known: set[Node] = set()
     for name, step, _ in PASSES:
         graph = verify(step(graph), name, known)
@@ -74,7 +82,7 @@ def schedule(
     found = [part for one in writer.made for part in in_parts(one)]
     if checks is None:  # no part of a loop
         found = chained(found, graph, in_place, int(CACHE_OF_A_PART * chosen.second_cache))
-    found = [cut(one, chosen) for one in found]
+    found = [cut(one, chosen) for one in found] if in_blocks else found
     places = place(graph, [one.touched for one in found], in_place)
     steps = [one.step for one in found if one.step is not None]
     return Schedule(graph, plan, steps, places, writer.checks)
@@ -110,23 +118,37 @@ class _Steps:
         )
 
     def _loop(self, node: Node, stored: Sequence[Value]) -> Lowered | None:
-        """A loop as a native one; None if a sub-program needs NumPy, or there is nothing to do."""
+        """A loop as a native one; None if a sub-program needs NumPy, or there is nothing to do.
+
+        Where threads do not divide its samples, large contractions are cut into blocks.
+        """
+        if node.operation not in (scan, while_loop):
+            return None
+        checked = [*self.checks.nodes]
+        whole = self._turns(node, stored, in_blocks=False)
+        if whole is None or any(k.parts > 1 for k, _ in whole.calls if isinstance(k, TimeLoop)):
+            return whole
+        self.checks.nodes[:] = checked
+        return self._turns(node, stored, in_blocks=True)
+
+    def _turns(self, node: Node, stored: Sequence[Value], in_blocks: bool) -> Lowered | None:
         is_ready = has_native_types(node) and is_filled(node)
         if node.operation is scan and is_ready and node.params["length"]:
             needs = needs_of(node, stored)
-            bodies = self._bodies(node, needed(node, needs))
+            bodies = self._bodies(node, needed(node, needs), in_blocks=in_blocks)
             return looped(self.plan, node, stored, needs, *bodies) if bodies else None
         if node.operation is while_loop and is_ready and node.params["maximum"] != 0:
-            bodies = self._bodies(node, node.params["cond_graph"], node.params["body_graph"])
+            graphs = node.params["cond_graph"], node.params["body_graph"]
+            bodies = self._bodies(node, *graphs, in_blocks=in_blocks)
             return turning(self.plan, node, stored, *bodies) if bodies else None
         return None
 
-    def _bodies(self, node: Node, *graphs: Graph) -> list[Body] | None:
+    def _bodies(self, node: Node, *graphs: Graph, in_blocks: bool) -> list[Body] | None:
         """The sub-programs of a loop as kernels; None if one of them needs NumPy."""
         checks = Checks(self.checks.fault, [*self.checks.nodes])
         found = []
         for graph in graphs:
-            inner = schedule(graph, (), checks)
+            inner = schedule(graph, (), checks, in_blocks=in_blocks)
             if any(isinstance(step, CallStep) for step in inner.steps):
                 return None
             calls = [c for step in inner.steps if isinstance(step, KernelStep) for c in step.calls]

@@ -136,8 +136,8 @@ class ProfiledProgram(Program):
     ) -> tuple[TimeLoop | Chain, list[int]]:
         """A loop with marks between the kernels of a turn, and where the buffers it needs more are.
 
-        What it does itself, between two turns, is of no entry. In a chain thread 0 has the clock:
-        an entry is one kernel on those parts that it does.
+        What it does itself, between two turns, is of no entry. In a chain, and in a
+        loop in parts, thread 0 has the clock: an entry is one kernel on the parts that it does.
         """
         values: list[Value] = []
 
@@ -150,8 +150,10 @@ class ProfiledProgram(Program):
         calls, barriers = self._marked(loop.calls, entries, within, is_loop=True)
         own = tuple(TableEntry(loop.buffers + number) for number in range(len(values)))
         looped = replace(loop, calls=calls, entries=(*loop.entries, *own))
-        if isinstance(looped, TimeLoop):
+        if isinstance(looped, TimeLoop) and looped.parts == 1:
             looped = replace(looped, barriers=barriers)
+        elif isinstance(looped, TimeLoop):
+            looped = replace(looped, shares=(*looped.shares, *(0 for _ in own)))
         return looped, [place(value) for value in values]
 
     def _mark(self, entry: Entry) -> Value:
@@ -253,9 +255,10 @@ class _Timed:
 def _step_entry(kernel: Kernel, loop: TimeLoop | Chain, whole: Entry) -> Entry:
     """The entry of a kernel in a loop, of which no group is known."""
     product, is_chain = isinstance(kernel, Contraction), isinstance(loop, Chain)
+    is_alone = is_chain or (isinstance(loop, TimeLoop) and loop.parts > 1)
     return Entry(
         f"{'part' if is_chain else 'step'}: {bare_kind(kernel)}", bare_text(kernel), whole.origin,
-        is_shared(kernel) and not is_chain,
+        is_shared(kernel) and not is_alone,
         products(kernel) if product else None, sum(w.count * w.item for w in walks(kernel)),
         product and kernel.dtype.bits == 64,
     )  # fmt: skip
