@@ -96,6 +96,7 @@ def test_workers_sleep_when_it_is_quiet_and_wake_again(count, teams, monkeypatch
         np.testing.assert_allclose(program(arrays)[0], wanted, atol=1e-4)
         words = teams[count].words
         assert idle(words, count - 1)
+        time.sleep(0.05)  # so long that spinning would have been in vain
     assert words[Word.SPINS_BETWEEN] == LEAST_SPINS  # sleeps were long
     assert words[Word.GENERATION] == 3
 
