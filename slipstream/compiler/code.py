@@ -59,7 +59,8 @@ def loaded(
             writer.segment(segment)
         return writer.text()
 
-    wanted = _writers(names, target) | {cache.key_of(repr(segments), target): calls}
+    # the functions that call are the longest: the others are compiled beside them
+    wanted = {cache.key_of(repr(segments), target): calls} | _writers(names, target)
     return linked(compiled(wanted, target), target), tuple(wanted)
 
 
