@@ -14,6 +14,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -85,9 +86,9 @@ def command(framework: Framework, work: str, steps: int | None) -> list[str]:
     return [python, "-m", f"frameworks.{framework.programs}", framework.name, work, *given]
 
 
-def measure(results: Results, rounds: int, steps: int | None) -> list[Found]:
-    """Fill in every round of every framework and workload; returns each round's peak."""
-    peaks = []
+def measure(results: Results, rounds: int, steps: int | None) -> Iterator[list[Found]]:
+    """Fill in every framework and workload, round by round; yields the peaks of rounds so far."""
+    peaks: list[Found] = []
     for number in range(rounds):
         peaks.append(child([sys.executable, "peak.py"]))
         for work, row in results.items():
@@ -95,7 +96,7 @@ def measure(results: Results, rounds: int, steps: int | None) -> list[Found]:
                 found.append(child(command(FRAMEWORKS[who], work, steps)))
                 shown = found[-1].get("error") or f"{min(found[-1]['ms']):.3g} ms"
                 print(f"round {number + 1}: {work}, {who}: {shown}", file=sys.stderr, flush=True)
-    return peaks
+        yield peaks
 
 
 def chosen(text: str, known: list[str], what: str) -> list[str]:
@@ -122,12 +123,20 @@ def main() -> None:
         work: {who: [] for who in columns if FRAMEWORKS[who].does(WORKLOADS[work])}
         for work in chosen(given.work, [*WORKLOADS], "workload")
     }
-    peaks = measure(results, given.rounds, given.steps)
-    text = page(results, {who: FRAMEWORKS[who].title for who in columns}, peaks, given.steps)
+    text = ""
+    for peaks in measure(results, given.rounds, given.steps):
+        text = page(results, {who: FRAMEWORKS[who].title for who in columns}, peaks, given.steps)
+        if given.write:  # after each round: the next one may not end
+            write(given.write, text)
     print(text)
-    if given.write:
-        before, _, _ = given.write.read_text(encoding="utf-8").partition(MARK)
-        given.write.write_text(f"{before}{MARK}\n\n{text}\n", encoding="utf-8")
+
+
+def write(path: Path, text: str) -> None:
+    """Put the text behind the mark of a page, aside first."""
+    before, _, _ = path.read_text(encoding="utf-8").partition(MARK)
+    aside = path.with_name(f"{path.name}.new")
+    aside.write_text(f"{before}{MARK}\n\n{text}\n", encoding="utf-8")
+    aside.replace(path)
 
 
 if __name__ == "__main__":

@@ -76,14 +76,14 @@ def _near(record: Contraction, target: Target) -> int:
 
     A tile's strip of the right operand fills the first level; what left rows that lie together
     bring beside, most of which is other tiles', crowds some of its sets. Where totals that wait
-    would leave the second level, a sum of twice the length is not worth cutting.
+    would leave the second level, a sum of twice the length is not worth cutting, one of four times
+    the length with such rows.
     """
     lines = target.first_cache // LINE
-    if record.rows.left == 1:
-        return lines // WAYS
+    near, dear = (lines // WAYS, 4) if record.rows.left == 1 else (lines, 2)
     totals = _height(record) * record.columns.size * record.dtype.size
-    is_dear = totals > target.second_cache and steps(record) <= 2 * lines
-    return 2 * lines if is_dear else lines
+    is_dear = totals > target.second_cache and steps(record) <= dear * near
+    return dear * near if is_dear else near
 
 
 def _down(record: Contraction) -> int:
@@ -232,6 +232,17 @@ class _Blocking:
             inner=moved(record.inner), offsets=tuple(offsets),
         )  # fmt: skip
 
+    def _walks_far(self) -> bool:
+        """Whether what follows the sum goes through more memory than twice the second level.
+
+        An optimizer's update does: it had better walk along rows, one row of tiles at a time.
+        """
+        record = self.record
+        items = [i for i in (*record.body, *record.stores) if isinstance(i, Load | Store)]
+        size = _height(record) * record.columns.size
+        bytes_ = sum(i.dtype.size * size for i in items if i.access.strides[-1])
+        return bytes_ > 2 * self.target.second_cache
+
     # the sum
 
     def _cut(self, panel: int) -> None:
@@ -249,6 +260,8 @@ class _Blocking:
         depth, step, places = _cut_sum(inner, most, unit)
         fitting = (cache - places * self.columns * size) // (places * self.rows * size)
         tiles = _down(record) * -(-record.rows.size // self.rows)
+        if self.target.has_few_registers and self._walks_far():
+            fitting = 1
         group = even_share(tiles, max(1, fitting))
         sums = len(self.values) if depth or step < inner[0].size else None
         blocks = Blocks(self.rows, self.columns, panel, group, depth, step, sums)

@@ -182,8 +182,9 @@ class _Run:
                 yield samples, ways
 
     @cached_property
-    def _written(self) -> set[Value]:
-        return {v for one in self.made for v in one.touched.writes}
+    def _written(self) -> list[Value]:
+        """In an order that is the same in every process."""
+        return [*dict.fromkeys(v for one in self.made for v in one.touched.writes)]
 
     # the order
 
