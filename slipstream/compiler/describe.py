@@ -150,7 +150,7 @@ def flops(kernel: Kernel, group: Group) -> int | None:
     if isinstance(kernel, LoopNest) and group.kind == "product" and not _lays_out(kernel):
         return 2 * math.prod(kernel.shape)
     if isinstance(kernel, TimeLoop | Chain) and kernel.length < MANY:
-        return kernel.length * sum(flops(inner, group) or 0 for inner in plain(kernel.calls))
+        return kernel.turns * sum(flops(inner, group) or 0 for inner in plain(kernel.calls))
     return None
 
 

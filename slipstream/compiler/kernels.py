@@ -256,6 +256,11 @@ class TimeLoop:
     shares: tuple[int, ...] = ()
 
     @property
+    def turns(self) -> int:
+        """How often the calls are made, those of all parts together."""
+        return self.parts * self.length
+
+    @property
     def buffers(self) -> int:
         """How many buffers the loop is called with."""
         return 1 + max(entry.buffer for entry in self.entries)
@@ -275,6 +280,11 @@ class Chain:
     entries: tuple[Entry, ...]
     own: tuple[int, ...]  # entries
     written: tuple[int, ...]  # buffers
+
+    @property
+    def turns(self) -> int:
+        """How often the calls are made: once a part."""
+        return self.length
 
     @property
     def buffers(self) -> int:
@@ -323,8 +333,7 @@ def work(kernel: Kernel) -> int:
     if isinstance(kernel, Bounds | LastPlaces):
         return 2 * kernel.count
     if isinstance(kernel, TimeLoop | Chain):
-        parts = kernel.parts if isinstance(kernel, TimeLoop) else 1
-        return parts * kernel.length * sum(work(inner) for inner, _ in kernel.calls)
+        return kernel.turns * sum(work(inner) for inner, _ in kernel.calls)
     loops = (*kernel.outer, kernel.rows, kernel.columns, *kernel.inner)
     return 2 * math.prod(loop.size for loop in loops) // 16  # many at once
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from slipstream.compiler.kernels import TimeLoop
+from slipstream.compiler.kernels import Contraction, TimeLoop, plain
 from slipstream.compiler.operations import has_native_types, is_filled
 from slipstream.compiler.passes.assemble import assemble
+from slipstream.compiler.passes.block import is_large
 from slipstream.compiler.passes.chain import chained
 from slipstream.compiler.passes.expand import expand, separate
 from slipstream.compiler.passes.fuse import Group, Plan, fuse, stored_values
@@ -120,13 +121,17 @@ class _Steps:
     def _loop(self, node: Node, stored: Sequence[Value]) -> Lowered | None:
         """A loop as a native one; None if a sub-program needs NumPy, or there is nothing to do.
 
-        Where threads do not divide its samples, large contractions are cut into blocks.
+        Where threads do not divide its samples, large contractions are cut into blocks: if there
+        are any, its sub-programs are planned once more.
         """
         if node.operation not in (scan, while_loop):
             return None
         checked = [*self.checks.nodes]
         whole = self._turns(node, stored, in_blocks=False)
         if whole is None or any(k.parts > 1 for k, _ in whole.calls if isinstance(k, TimeLoop)):
+            return whole
+        products = (k for k in plain(whole.calls) if isinstance(k, Contraction))
+        if not any(k.blocks is None and is_large(k, target()) for k in products):
             return whole
         self.checks.nodes[:] = checked
         return self._turns(node, stored, in_blocks=True)

@@ -7,9 +7,9 @@ from unittest import mock
 import ml_dtypes  # noqa: F401  NumPy knows bfloat16 from here on
 import numpy as np
 
-from slipstream.compiler import pipeline, portions, recipe
+from slipstream.compiler import kernels, pipeline, portions, recipe
 from slipstream.compiler.passes import block, chain
-from slipstream.compiler.program import load
+from slipstream.compiler.program import Program, load
 from slipstream.compiler.target import target
 from slipstream.ir.dtypes import from_numpy
 from slipstream.ir.types import TensorType
@@ -59,6 +59,21 @@ def check(graph, arrays):
             compare(np.asarray(found), np.asarray(wanted))
     for array, old in zip(arrays, before, strict=True):
         np.testing.assert_array_equal(array, old)
+
+
+def check_bits(graph, arrays, monkeypatch):
+    """Any number of threads gives the same bits, and the meaning; small kernels are shared."""
+    monkeypatch.setattr(kernels, "WORTH_SHARING", 1)
+    results = []
+    for threads in (1, 2, 3, 8):
+        monkeypatch.setenv("SLIPSTREAM_THREADS", str(threads))
+        program = Program(pipeline.schedule(graph, ()), ())
+        results.append([np.array(a) for a in program(arrays)])
+    for others in results[1:]:
+        for one, other in zip(results[0], others, strict=True):
+            assert one.tobytes() == other.tobytes()
+    for found, wanted in zip(results[0], evaluate(graph, arrays), strict=True):
+        compare(found, np.asarray(wanted))
 
 
 def compare(found, wanted):

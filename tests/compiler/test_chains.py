@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from comparison import check, compare, short_chains, types_of
+from comparison import check, check_bits, compare, short_chains, types_of
 
 from slipstream.compiler import guards
 from slipstream.compiler.bounds import check_plan
@@ -102,18 +102,9 @@ def test_much_is_chained_so_that_a_part_fits_the_cache():
 @pytest.mark.parametrize("samples", [2, 7, 12, 30])
 def test_any_number_of_threads_gives_the_same_bits(samples, monkeypatch):
     graph, given = drawn(given=arrays(samples, 65))
-    found = []
     with short_chains():
         assert chains_of(graph)
-        for threads in (1, 2, 3, 8):
-            monkeypatch.setenv("SLIPSTREAM_THREADS", str(threads))
-            monkeypatch.setattr("slipstream.compiler.kernels.WORTH_SHARING", 1)
-            found.append([a.copy() for a in Program(schedule(graph, ()), ())(given)])
-    for others in found[1:]:
-        for one, other in zip(found[0], others, strict=True):
-            assert one.tobytes() == other.tobytes()
-    for one, wanted in zip(found[0], evaluate(graph, given), strict=True):
-        compare(one, np.asarray(wanted))
+        check_bits(graph, given, monkeypatch)
 
 
 def test_a_variable_is_written_in_place_though_a_chain_reads_it():

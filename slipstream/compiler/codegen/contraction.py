@@ -245,20 +245,23 @@ class Tiles:
             return w.load_vector(right, I64(number * w.lanes), dtype, self._mask(tile, number))
 
         results = [*sums]
+
+        def add(row: int, column: int, scalar: Any, vector: Any) -> None:
+            at = row * tile.vectors + column
+            results[at] = w.fma(scalar, vector, sums[at])
+
         if tile.rows < tile.vectors:
             down = [scalar(row) for row in range(tile.rows)]
             for column in range(tile.vectors):
                 loaded = vector(column)
                 for row, held in enumerate(down):
-                    at = row * tile.vectors + column
-                    results[at] = w.fma(held, loaded, sums[at])
+                    add(row, column, held, loaded)
             return results
         across = [vector(column) for column in range(tile.vectors)]
         for row in range(tile.rows):
             loaded = scalar(row)
             for column, held in enumerate(across):
-                at = row * tile.vectors + column
-                results[at] = w.fma(loaded, held, sums[at])
+                add(row, column, loaded, held)
         return results
 
     def _mask(self, tile: Tile, vector: int) -> Any:

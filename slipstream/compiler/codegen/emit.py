@@ -16,7 +16,7 @@ from slipstream.compiler.codegen.mark import write_mark
 from slipstream.compiler.codegen.picked import write_bounds, write_last_places, write_picked
 from slipstream.compiler.codegen.team import SEGMENT, call_barrier, each
 from slipstream.compiler.codegen.transposed import turn_of, write_transposition
-from slipstream.compiler.codegen.vector import BYTES, I8, I64
+from slipstream.compiler.codegen.vector import BYTES, I8, I64, share_of
 from slipstream.compiler.kernels import (
     Bounds,
     Chain,
@@ -201,20 +201,12 @@ class SegmentWriter:
     def _my_parts(self, record: Kernel, count: int, body: Callable[[Any, Any], None]) -> None:
         """body(part, this thread's first part), for each; thread 0 has all if there is little."""
         if is_shared(record):
-            first, end = self._share(count)
+            first, end = share_of(self.b, count, self.number, self.threads)
         else:
             is_first = self.b.icmp_unsigned("==", self.number, I64(0))
             first, end = I64(0), self.b.select(is_first, I64(count), I64(0))
         with self.b.if_then(self.b.icmp_unsigned("<", first, end)):
             each(self.b, end, lambda part: body(part, first), first)
-
-    def _share(self, count: int) -> tuple[Any, Any]:
-        """(first, end) of this thread's part of so many pieces of work."""
-        b, one = self.b, I64(1)
-        return tuple(
-            b.udiv(b.mul(number, I64(count)), self.threads)
-            for number in (self.number, b.add(self.number, one))
-        )  # type: ignore[return-value]
 
     def _call_alone(self, kernel: Any, record: Kernel, addresses: Sequence[Any]) -> None:
         """All of a kernel by one thread; only thread 0 has a clock."""

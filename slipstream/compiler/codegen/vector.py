@@ -42,6 +42,12 @@ def _suffix(kind: Any) -> str:
     return "f64" if isinstance(kind, ir.DoubleType) else f"i{kind.width}"
 
 
+def share_of(b: Any, count: int, number: Any, threads: Any) -> tuple[Any, Any]:
+    """(first, end) of the part that one of so many threads has of `count` pieces of work."""
+    first, end = (b.udiv(b.mul(n, I64(count)), threads) for n in (number, b.add(number, I64(1))))
+    return first, end
+
+
 class Writer:
     """Writes one kernel: a function of buffers, the number of this thread and that of all."""
 
@@ -88,11 +94,7 @@ class Writer:
 
     def share(self, count: int) -> tuple[Any, Any]:
         """(first, end) of this thread's part of so many pieces of work."""
-        first, end = (
-            self.b.udiv(self.b.mul(number, I64(count)), self.threads)
-            for number in (self.number, self.b.add(self.number, I64(1)))
-        )
-        return first, end
+        return share_of(self.b, count, self.number, self.threads)
 
     def each_of_mine(self, count: int, body: Callable[[Any], None]) -> None:
         """body(i) for this thread's part of range(count)."""

@@ -232,6 +232,8 @@ class _Blocking:
             inner=moved(record.inner), offsets=tuple(offsets),
         )  # fmt: skip
 
+    # the sum
+
     def _walks_far(self) -> bool:
         """Whether what follows the sum goes through more memory than twice the second level.
 
@@ -242,8 +244,6 @@ class _Blocking:
         size = _height(record) * record.columns.size
         bytes_ = sum(i.dtype.size * size for i in items if i.access.strides[-1])
         return bytes_ > 2 * self.target.second_cache
-
-    # the sum
 
     def _cut(self, panel: int) -> None:
         """A panel of one block takes a quarter of the second level, those of a group the rest.
@@ -260,9 +260,8 @@ class _Blocking:
         depth, step, places = _cut_sum(inner, most, unit)
         fitting = (cache - places * self.columns * size) // (places * self.rows * size)
         tiles = _down(record) * -(-record.rows.size // self.rows)
-        if self.target.has_few_registers and self._walks_far():
-            fitting = 1
-        group = even_share(tiles, max(1, fitting))
+        is_single = self.target.has_few_registers and self._walks_far()
+        group = 1 if is_single else even_share(tiles, max(1, fitting))
         sums = len(self.values) if depth or step < inner[0].size else None
         blocks = Blocks(self.rows, self.columns, panel, group, depth, step, sums)
         self.record = replace(record, inner=inner, blocks=blocks)
