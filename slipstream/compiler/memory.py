@@ -13,10 +13,11 @@ import numpy as np
 
 from slipstream.ir.dtypes import DType
 from slipstream.ir.graph import Array
+from slipstream.ir.memory import LINE, aligned
 from slipstream.ir.types import TensorType
 
 GUARD = 128  # bytes before an array, and after it: two of the widest vectors
-LINE, WORD = 64, 8
+WORD = 8
 FLOATS = {32: 0x7FCBCBCB_7FCBCBCB, 64: 0x7FFBCBCB_CBCBCBCB}
 OTHERS = 0xCBCBCBCB_CBCBCBCB
 FEW = 8  # elements of which all hold the pattern are none that chance has made
@@ -39,7 +40,7 @@ class Memory:
             begin = _up(end + GUARD, LINE)
             self.places[slot] = begin, begin + type.bytes
             end = _up(begin + type.bytes, WORD) + GUARD
-        self.bytes = _aligned(end)
+        self.bytes = aligned(end)
         self.bytes[:] = OTHERS & 0xFF
         self.arrays = {slot: self._array(slot) for slot in self.types}
         for slot in self.types:
@@ -115,9 +116,3 @@ def unwritten(array: Array, dtype: DType) -> int | None:
 
 def _up(size: int, multiple: int) -> int:
     return -(-size // multiple) * multiple
-
-
-def _aligned(size: int) -> Array:
-    raw = np.empty(size + LINE, np.uint8)
-    skip = -raw.ctypes.data % LINE
-    return raw[skip : skip + size]

@@ -19,7 +19,6 @@ from slipstream.compiler.kernels import Bounds, Kernel, Load, LoopNest, TimeLoop
 from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.passes.meet import Region, barriers
 from slipstream.compiler.passes.picked import indices_of, limit_of
-from slipstream.compiler.passes.place import ALIGNMENT
 from slipstream.compiler.pipeline import KernelStep, Schedule, schedule
 from slipstream.compiler.recipe import Check, Known, Part, Place, Recipe
 from slipstream.compiler.target import Target, target
@@ -27,6 +26,7 @@ from slipstream.compiler.threads import repeater, team
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
+from slipstream.ir.memory import aligned, empty
 from slipstream.primitives.indexing import check_bounds
 from slipstream.primitives.loops import scan, while_loop
 
@@ -87,13 +87,6 @@ def address_of(array: Array) -> int:
         return ctypes.addressof(ctypes.c_char.from_buffer(array))
     except (TypeError, ValueError):  # read-only, without elements, or of a type without buffers
         return int(array.ctypes.data)
-
-
-def aligned(size: int) -> Array:
-    """Bytes that begin at a cache line."""
-    raw = np.empty(size + ALIGNMENT, np.uint8)
-    skip = -raw.ctypes.data % ALIGNMENT
-    return raw[skip : skip + size]
 
 
 class Program:
@@ -262,7 +255,7 @@ class Program:
             if frame.arrays[slot] is not array:
                 frame.put(slot, _ready(array))
         for slot, type in self.fresh:
-            frame.put(slot, np.empty(type.shape, type.dtype.numpy))
+            frame.put(slot, empty(type))
         return frame
 
     def frame(self) -> Frame:

@@ -12,6 +12,7 @@ import numpy as np
 from slipstream.errors import InvalidArgumentError, NotWhileTracing, message
 from slipstream.ir.dtypes import DType, from_numpy
 from slipstream.ir.graph import Array, Constant, Value
+from slipstream.ir.memory import copied
 from slipstream.ir.types import TensorType
 from slipstream.primitives.operand import Operand
 from slipstream.runtime.convert import convert, convert_together
@@ -93,7 +94,7 @@ class EagerTensor(Tensor):
 
     def numpy(self) -> Any:
         """A copy as a NumPy array; of rank 0, a NumPy scalar."""
-        return self.array.copy() if self.array.shape else self.array[()]
+        return copied(self.array) if self.array.shape else self.array[()]
 
     def tolist(self) -> Any:
         return self.array.tolist()

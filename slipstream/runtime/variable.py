@@ -16,6 +16,7 @@ import numpy as np
 from slipstream.errors import InvalidArgumentError, message
 from slipstream.ir.dtypes import DType, as_dtype, from_numpy
 from slipstream.ir.graph import Array
+from slipstream.ir.memory import aligned
 from slipstream.ir.types import TensorType
 from slipstream.primitives.base import LEVEL, REGISTRY, current
 from slipstream.runtime.convert import convert
@@ -71,9 +72,7 @@ def aligned_copy(array: Array) -> Array:
     """A contiguous copy that begins at a multiple of 64 bytes."""
     if array.dtype.hasobject:
         return array.copy()
-    raw = np.empty(array.nbytes + 64, np.uint8)
-    start = -raw.ctypes.data % 64
-    copy = raw[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+    copy = aligned(array.nbytes).view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
 
