@@ -109,7 +109,8 @@ class Blocks:
     A tile is `rows` by `columns`; the columns of the next one lie `panel` elements further on in
     the right operand. `group` tiles of rows follow each other in one tile of columns. Of the inner
     loops, each turn of those before number `depth` is a block of the sum, and each `step` turns of
-    that one. Totals wait for the next block in buffer `sums`, None if there is one block.
+    that one. Totals wait for the next block in buffer `sums`, None if there is one block. If
+    `fetches`, tiles ask for the numbers of the next block while they read those of theirs.
     """
 
     rows: int
@@ -119,6 +120,7 @@ class Blocks:
     depth: int
     step: int
     sums: int | None = None
+    fetches: bool = False
 
 
 @dataclass(frozen=True)

@@ -124,6 +124,20 @@ def test_batches(shared):
         check(graph, arrays)
 
 
+@pytest.mark.parametrize("sizes", [(3, 5, 7, 9, 20), (1, 6, 40, 33, 16), (9, 4, 16, 64, 64)])
+@pytest.mark.parametrize("second", [4096, 1 << 15, 1 << 20])
+def test_operands_that_pass_by(sizes, second):
+    """Planes of tiles of samples: each plane's sum is over samples and tiles."""
+    samples, planes, tiles, rows, columns = sizes
+    arrays = [numbers(samples, planes, tiles, n) for n in (rows, columns)]
+    with small_caches(first=1 << 14, second=second, far=1 << 20):
+        graph = drawn(lambda x, y: product(x, y, (0, 1, 2, 3), (0, 1, 2, 4), (1, 3, 4)), arrays)
+        fetching = [blocks for blocks in blocks_of(graph) if blocks.fetches]
+        is_passing = sum(array.nbytes for array in arrays) > second
+        assert bool(fetching) == (is_passing and not target().has_few_registers)
+        check(graph, arrays)
+
+
 GEOMETRY = {"strides": (1, 2), "dilation": (2, 1), "low": (1, 0), "high": (1, 2)}
 
 

@@ -7,6 +7,7 @@ import pytest
 from comparison import check, small_caches
 from test_blocked import blocks_of, drawn, numbers, operands, product
 
+from slipstream.compiler import pipeline, recipe
 from slipstream.compiler.codegen.tile_shape import tile_shape
 from slipstream.compiler.kernels import Contraction, Loop
 from slipstream.compiler.program import load
@@ -24,6 +25,9 @@ pytestmark = pytest.mark.skipif(FEW not in levels(), reason="the processor has n
 def few_registers(monkeypatch):
     monkeypatch.setenv("SLIPSTREAM_TARGET", FEW)
     assert target().has_few_registers
+    usual = replace(target(), first_cache=1 << 15, second_cache=1 << 19)
+    monkeypatch.setattr(pipeline, "target", lambda: usual)
+    monkeypatch.setattr(recipe, "key_of", lambda *_: None)  # no program of other caches
 
 
 def batched(x, y, is_turned):

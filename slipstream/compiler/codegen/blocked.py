@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from llvmlite import ir
 
@@ -33,12 +33,22 @@ def write_blocked(module: ir.Module, name: str, kernel: Contraction, target: Tar
     return writer.function
 
 
+class _Passing(NamedTuple):
+    """Lines of an operand that a tile asks for: where its share of the block's first turn is."""
+
+    side: str
+    place: Any
+    lines: int
+
+
 class _Blocked(Tiles):
     """The tiles of one block after the other. `turns` of the cut loop are in this block."""
 
     number: Any  # of the tile, among all
     block: Any
     turns: Any
+    passing: tuple[_Passing, ...] = ()
+    fetched: Sequence[_Passing] = ()  # the same, with the way there from the tile's own place
 
     def __init__(self, writer: Writer, kernel: Contraction, target: Target, blocks: Blocks) -> None:
         super().__init__(writer, kernel, target, blocks.rows, blocks.columns // writer.lanes)
@@ -111,6 +121,7 @@ class _Blocked(Tiles):
         for position, counter in zip(self.beside, counters, strict=True):
             places = self.moved(places, position, counter)
         self._fetch_block(places, number)
+        self.passing = self._passing(places, number) if self.blocks.fetches else ()
         group, number = self._divided(number, self.blocks.group * self.across)
         column, row = self._divided(number, self._size(group, rows, self.blocks.group))
         row = b.add(b.mul(group, I64(self.blocks.group)), row)
@@ -145,6 +156,27 @@ class _Blocked(Tiles):
             for turn in range(share):
                 self.w.prefetch(buffer, self.w.offset(place, I64(1), turn * line), dtype, False)
 
+    def _passing(self, places: Places, number: Any) -> tuple[_Passing, ...]:
+        """What a tile asks for in each turn: its share of the next block's lines of that turn.
+
+        Behind the last block lies the first one of the next of many operands.
+        """
+        *_, beside = (self.kernel.outer[i] for i in self.beside)
+        is_last = self.w.b.icmp_unsigned("==", self.block, I64(self.last))
+        line = LINE // self.kernel.dtype.size
+        found = []
+        for side, size in (("left", self.kernel.rows.size), ("right", self.kernel.columns.size)):
+            step, lines = self.blocks.step * getattr(self.cut, side), -(-size // line)
+            share = -(-lines // self.each)
+            first = self.w.b.mul(number, I64(share))
+            first = self.w.b.select(
+                self.w.b.icmp_unsigned("<", first, I64(lines - share)), first, I64(lines - share)
+            )
+            on = self.w.b.select(is_last, I64(getattr(beside, side) - self.last * step), I64(step))
+            place = self.w.offset(self.w.b.add(getattr(places, side), on), first, line)
+            found.append(_Passing(side, place, share))
+        return tuple(found)
+
     def _ahead(self) -> int:
         """How far beside a row the next tiles' numbers are fetched meanwhile; 0: not at all.
 
@@ -162,6 +194,10 @@ class _Blocked(Tiles):
     def tile(self, tile: Tile, places: Places) -> None:
         """This block's part of the totals of a tile; after the last block, what follows them."""
         rest = self.kernel.inner[self.blocks.depth + 1 :]
+        self.fetched = [
+            one._replace(place=self.w.b.sub(one.place, getattr(places, one.side)))
+            for one in self.passing
+        ]
         finish = Finish(self.w, self.kernel, places.counters)
         if not self.last:
             finish.prefetch(tile)
@@ -193,6 +229,12 @@ class _Blocked(Tiles):
         if self.ahead:
             place = self.w.offset(places.left, I64(1), self.ahead)
             self.w.prefetch(self.left, place, self.kernel.dtype, is_written=False)
+        line = LINE // self.kernel.dtype.size
+        for side, apart, lines in self.fetched:
+            place = self.w.b.add(getattr(places, side), apart)
+            for turn in range(lines):
+                at = self.w.offset(place, I64(1), turn * line)
+                self.w.prefetch(getattr(self, side), at, self.kernel.dtype, is_written=False)
         return super().step(places, tile, sums)
 
     def _begun(self, tile: Tile) -> list[Any]:

@@ -34,6 +34,7 @@ WAYS = 8  # lines that a set of the first level holds
 FAR = 1024  # bytes from one turn to the next: hardly a page is read twice before it is forgotten
 FEWEST_ROWS, FEWEST_COLUMNS = 64, 16  # that use what is read of the other operand
 FEWEST_USES = {"left": 384, "right": 128}  # of a number, for which it is worth laying out
+MOST_USES = 128  # of a number that passes by: more take longer than its way from memory
 FEW_ROWS = 24  # are enough for blocks of a long sum, where registers are few
 
 
@@ -57,6 +58,8 @@ def is_large(record: Contraction, target: Target) -> bool:
     Where registers are few, that is half of it, and a long sum is reason enough: a tile has but
     six cycles for the lines of a step, so they must be near.
     """
+    if _is_passing(record, target):
+        return True
     rows, few = _height(record), target.has_few_registers
     if record.columns.size < FEWEST_COLUMNS or (few and is_right_near(record, target)):
         return False
@@ -69,6 +72,22 @@ def is_large(record: Contraction, target: Target) -> bool:
     )
     cache = target.second_cache // 2 if few else target.second_cache
     return rows >= FEWEST_ROWS and numbers * record.dtype.size > cache
+
+
+def _is_passing(record: Contraction, target: Target) -> bool:
+    """Whether many operands pass by, too many for the second level, each used a little.
+
+    A turn of the sum reads a row of either. The tiles of one operand ask for the next one's rows
+    meanwhile, for which they must have a step of few cycles to spare: there are registers enough.
+    """
+    rows, columns = record.rows, record.columns
+    beside = [n for n in record.outer if n.left and n.right]
+    if target.has_few_registers or not beside or len(beside) < len(record.outer):
+        return False
+    size = math.prod(n.size for n in (*beside, *record.inner)) * (rows.size + columns.size)
+    in_rows = rows.left == 1 and columns.right == 1 and columns.size >= FEWEST_COLUMNS
+    is_used_little = max(rows.size, columns.size) <= MOST_USES
+    return in_rows and is_used_little and size * record.dtype.size > target.second_cache
 
 
 def _near(record: Contraction, target: Target) -> int:
@@ -253,7 +272,9 @@ class _Blocking:
         record, size, cache = self.record, self.record.dtype.size, self.target.second_cache
         inner = fewest(record.inner) or record.inner
         most = min(cache // 4 // self.columns, cache // 2 // max(1, abs(inner[-1].left))) // size
-        unit = 1
+        unit, fetches = 1, _is_passing(record, self.target)
+        if fetches:  # one block is used, the next one comes
+            most = min(most, cache // 4 // size // (record.rows.size + record.columns.size))
         if self.target.has_few_registers:
             most, cache = min(most, _near(record, self.target)), cache * 3 // 4
             unit = AT_ONCE
@@ -263,7 +284,7 @@ class _Blocking:
         is_single = self.target.has_few_registers and self._walks_far()
         group = 1 if is_single else even_share(tiles, max(1, fitting))
         sums = len(self.values) if depth or step < inner[0].size else None
-        blocks = Blocks(self.rows, self.columns, panel, group, depth, step, sums)
+        blocks = Blocks(self.rows, self.columns, panel, group, depth, step, sums, fetches)
         self.record = replace(record, inner=inner, blocks=blocks)
         if sums is not None:
             self.values.append(self._memory(self.record.waiting))
