@@ -37,6 +37,8 @@ def kind_of(kernel: Kernel, group: Group) -> str:
         return "contraction"
     if isinstance(kernel, Bounds | TimeLoop | Chain):
         return bare_kind(kernel)
+    if isinstance(kernel, Picked | LastPlaces):
+        return "pick"
     if group.kind == "call":  # beside a loop
         return "copy"
     if group.kind == "product":
@@ -66,6 +68,8 @@ def _text(kernel: Kernel, group: Group) -> str:
         return f"{node_text(first)}{_then(rest)}"
     if isinstance(kernel, LoopNest) and group.kind in ("nest", "call"):
         return nest_text(kernel)
+    if group.kind == "nest":  # rows of a table, beside its update
+        return bare_text(kernel)
     if group.kind == "copy":
         name = "rearrange" if first.operation is identity else first.operation.name
         return f"{name} to {shape_text(group.nodes[0].outputs[0].type.shape)}"

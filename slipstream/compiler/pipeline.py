@@ -21,6 +21,7 @@ from slipstream.compiler.passes.made import CallStep, KernelStep, Made, cut, mad
 from slipstream.compiler.passes.partial import in_parts
 from slipstream.compiler.passes.picked import Checks
 from slipstream.compiler.passes.place import Places, Step, place
+from slipstream.compiler.passes.rows import by_rows
 from slipstream.compiler.passes.settle import settle
 from slipstream.compiler.passes.split import split
 from slipstream.compiler.passes.table import Body
@@ -81,6 +82,7 @@ def schedule(
             writer.kernels(group, lowered[group], written, checked)
     chosen, in_place = target(), [*in_place]
     found = [part for one in writer.made for part in in_parts(one)]
+    found = by_rows(found, graph)
     if checks is None:  # no part of a loop
         found = chained(found, graph, in_place, int(CACHE_OF_A_PART * chosen.second_cache))
     found = [cut(one, chosen) for one in found] if in_blocks else found
