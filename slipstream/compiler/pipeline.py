@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from slipstream.compiler.kernels import Contraction, TimeLoop, plain
 from slipstream.compiler.operations import has_native_types, is_filled
+from slipstream.compiler.passes.again import made_again
 from slipstream.compiler.passes.assemble import assemble
 from slipstream.compiler.passes.block import is_large
 from slipstream.compiler.passes.chain import chained
@@ -69,6 +70,10 @@ def schedule(
     for name, step, _ in PASSES:
         graph = verify(step(graph), name, known)
     plan = fuse(graph)
+    again = made_again(plan)
+    if again is not graph:
+        graph = verify(again, "again", known)
+        plan = fuse(graph)
     stored = stored_values(plan)
     lowered = {g: lower(plan, g, stored[g]) for g in plan.groups if g.kind != "call" and stored[g]}
     moved = settle(plan, lowered)
