@@ -26,7 +26,7 @@ from slipstream.compiler.codegen.vector import I8, I64, LINE, Writer
 from slipstream.compiler.kernels import Contraction, Loop
 from slipstream.compiler.target import Target
 
-LONG = {True: 32, False: 128}  # steps of the sum: enough for memory to come nearer meanwhile
+LONG = {True: 32, False: 48}  # steps of the sum: enough for memory to come nearer meanwhile
 # A tile of few registers takes fewer cycles to store, and as many lines.
 
 
