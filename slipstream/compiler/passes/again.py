@@ -37,9 +37,8 @@ class _Again:
         self.chosen: dict[Value, int] = {}  # values that are made again: of how many nodes
         outputs = {plan.view(v).root for v in plan.graph.outputs}
         for node in plan.graph.nodes:
-            (value, *others) = node.outputs
-            if not others and value in self.kept and value not in outputs:
-                self._choose(value, node)
+            if len(node.outputs) == 1 and {*node.outputs} <= self.kept - outputs:
+                self._choose(node.outputs[0], node)
 
     def _choose(self, value: Value, node: Node) -> None:
         """Take a value, if one array that is kept anyway, and little beside it, make it."""
