@@ -25,6 +25,7 @@ from slipstream.compiler.passes.lay import Call
 from slipstream.compiler.pipeline import KernelStep
 from slipstream.ir.graph import Node
 from slipstream.ir.types import Shape
+from slipstream.primitives.elementwise import multiply
 from slipstream.primitives.structure import identity
 
 MANY = 1 << 32  # a size that stands for any
@@ -42,7 +43,9 @@ def kind_of(kernel: Kernel, group: Group) -> str:
     if group.kind == "call":  # beside a loop
         return "copy"
     if group.kind == "product":
-        return "copy" if _lays_out(kernel) else "product nest"
+        if isinstance(kernel, LoopNest) and not _is_product(kernel):
+            return "copy" if len(kernel.body) == 1 else "nest"
+        return "product nest"
     return group.kind
 
 
@@ -64,6 +67,8 @@ def _text(kernel: Kernel, group: Group) -> str:
         return f"{kernel.length} parts through {len(kernel.calls)} kernels, {node_text(first)}, ..."
     if isinstance(kernel, Bounds):
         return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
+    if group.kind == "product" and kind_of(kernel, group) == "nest":  # what follows the totals
+        return nest_text(kernel)  # type: ignore[arg-type]
     if group.kind == "product":
         return f"{node_text(first)}{_then(rest)}"
     if isinstance(kernel, LoopNest) and group.kind in ("nest", "call"):
@@ -151,16 +156,16 @@ def flops(kernel: Kernel, group: Group) -> int | None:
     """The multiplications and additions of a contraction, two a product; None for all others."""
     if isinstance(kernel, Contraction):
         return products(kernel)
-    if isinstance(kernel, LoopNest) and group.kind == "product" and not _lays_out(kernel):
+    if isinstance(kernel, LoopNest) and group.kind == "product" and _is_product(kernel):
         return 2 * math.prod(kernel.shape)
     if isinstance(kernel, TimeLoop | Chain) and kernel.length < MANY:
         return kernel.turns * sum(flops(inner, group) or 0 for inner in plain(kernel.calls))
     return None
 
 
-def _lays_out(kernel: Kernel) -> bool:
-    """Whether a kernel only puts an operand of a contraction in the order it is read."""
-    return isinstance(kernel, LoopNest) and len(kernel.body) == 1
+def _is_product(kernel: LoopNest) -> bool:
+    """Whether a nest multiplies two arrays, and maybe sums up, and nothing else."""
+    return [i.operation for i in kernel.body if isinstance(i, Apply)] == [multiply]
 
 
 def bytes_touched(call: Call) -> int:

@@ -27,6 +27,7 @@ from slipstream.compiler.passes.settle import settle
 from slipstream.compiler.passes.split import split
 from slipstream.compiler.passes.table import Body
 from slipstream.compiler.passes.turning import turning
+from slipstream.compiler.passes.update import update_apart
 from slipstream.compiler.target import target
 from slipstream.ir.graph import Graph, Node, Value
 from slipstream.ir.verifier import verify
@@ -87,6 +88,8 @@ def schedule(
             writer.kernels(group, lowered[group], written, checked)
     chosen, in_place = target(), [*in_place]
     found = [part for one in writer.made for part in in_parts(one)]
+    if not chosen.has_few_registers:
+        found = [part for one in found for part in update_apart(one)]
     found = by_rows(found, graph)
     if checks is None:  # no part of a loop
         found = chained(found, graph, in_place, int(CACHE_OF_A_PART * chosen.second_cache))

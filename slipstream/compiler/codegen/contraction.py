@@ -17,7 +17,7 @@ from slipstream.compiler.codegen.tile_shape import (
     AT_ONCE,
     SHORT,
     Tile,
-    is_right_near,
+    is_by_rows,
     lanes,
     steps,
     tile_shape,
@@ -65,7 +65,7 @@ class Tiles:
         that stays in the first level anyway, rows are: the left operand is read once, in order.
         """
         start, outer, rows = self.start(), self.kernel.outer, self.kernel.rows
-        by_rows = self.target.has_few_registers and is_right_near(self.kernel, self.target)
+        by_rows = is_by_rows(self.kernel, self.target)
         pair = [self.tiles(rows, self.rows), self.across]
         sizes = [*(loop.size for loop in outer), *(pair if by_rows else reversed(pair))]
 

@@ -34,9 +34,24 @@ def steps(kernel: Contraction) -> int:
 
 def is_right_near(kernel: Contraction, target: Target) -> bool:
     """Whether all tiles of rows find the right operand in half of the first level."""
+    return _right_bytes(kernel) <= target.first_cache // 2
+
+
+def is_by_rows(kernel: Contraction, target: Target) -> bool:
+    """Whether tiles follow each other in rows, and threads divide the result so.
+
+    A gradient by weights has rows that lie together on the left. Its threads had better write what
+    they update afterwards, and no lines between those of another thread, which the processor
+    fetches beside them.
+    """
+    if kernel.rows.left == 1 and not target.has_few_registers:
+        return _right_bytes(kernel) <= target.first_cache
+    return target.has_few_registers and is_right_near(kernel, target)
+
+
+def _right_bytes(kernel: Contraction) -> int:
     loops = [*kernel.inner, kernel.columns]
-    size = math.prod(n.size for n in loops if n.right) * kernel.dtype.size
-    return size <= target.first_cache // 2
+    return math.prod(n.size for n in loops if n.right) * kernel.dtype.size
 
 
 def even_share(size: int, most: int) -> int:

@@ -71,15 +71,15 @@ def _parts(one: Made, step: KernelStep, record: Contraction, loop: Loop) -> list
         (loop.size, size), (True, False), (Load(Access(0, 0, (size, 1)), dtype),),
         (Store(Access(1, 0, (0, 1)), 0, dtype, sum_),),
     )  # fmt: skip
-    after: Call = _after(record, total, outs), (total, *values[2:])
+    following: Call = after(record, outs), (total, *values[2:])
     return [
         made(((parts, (*values[:2], each)),), (), step.group, (each,)),
         made(((added, (each, total)),), (), step.group, (total,)),
-        made((after,), step.written, step.group, in_step=one.touched.in_step),
+        made((following,), step.written, step.group, in_step=one.touched.in_step),
     ]
 
 
-def _after(record: Contraction, total: Value, outs: tuple[int, ...]) -> LoopNest:
+def after(record: Contraction, outs: tuple[int, ...]) -> LoopNest:
     """What follows the sum, which is buffer 0 then."""
 
     def moved(access: Access) -> Access:
