@@ -87,7 +87,7 @@ def schedule(
             written = tuple(dict.fromkeys(moved.get(v, v) for v in stored[group]))
             writer.kernels(group, lowered[group], written, checked)
     chosen, in_place = target(), [*in_place]
-    found = [part for one in writer.made for part in in_parts(one)]
+    found = in_parts(writer.made)
     if not chosen.has_few_registers:
         found = [part for one in found for part in update_apart(one)]
     found = by_rows(found, graph)

@@ -31,8 +31,31 @@ LONG = 4096  # terms of a sum
 WORTH = 8  # numbers of the operands for each one of the results
 
 
-def in_parts(one: Made) -> list[Made]:
-    """The steps of a contraction that is worth it; else the step as it is."""
+def in_parts(found: Sequence[Made]) -> list[Made]:
+    """The steps, those of contractions that are worth it in three.
+
+    The sums of samples come as soon as what they read is there: other work on the samples is near.
+    """
+    result: list[Made] = []
+    for one in found:
+        first, *others = _in_parts(one)
+        result.insert(_earliest(first, result) if others else len(result), first)
+        result += others
+    return result
+
+
+def _earliest(one: Made, before: Sequence[Made]) -> int:
+    """The place behind all that makes what a step reads."""
+    makers = (
+        n
+        for n, other in enumerate(before)
+        if not {*one.touched.reads}.isdisjoint(other.touched.writes)
+    )
+    return 1 + max(makers, default=-1)
+
+
+def _in_parts(one: Made) -> list[Made]:
+    """A step, or those that take its place."""
     step = one.step
     if not isinstance(step, KernelStep) or len(step.calls) != 1:
         return [one]
