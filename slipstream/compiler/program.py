@@ -184,7 +184,7 @@ class Program:
         self.code, self.files = loaded(segments, target())
         addresses = iter([self.code.address(f"segment{i}") for i in range(len(segments))])
         return [
-            _Segment(next(addresses), Part(f.is_shared, may_fail(f.calls)), self)
+            _Segment(next(addresses), Part(f.is_shared, may_fail(f.calls), f.is_short), self)
             if isinstance(f, Segment)
             else f
             for f in found
@@ -360,6 +360,8 @@ class _Segment:
 
     def __call__(self, frame: Frame) -> None:
         threads = team() if self.is_shared else None
+        if threads is not None and self.part.is_short and threads.rests():
+            threads = None
         if threads is None or not threads.run(self.address, frame.address):
             self.function(frame.address, 0, 1, None)
         self._check(frame)

@@ -69,10 +69,13 @@ class Check(NamedTuple):
 
 
 class Part(NamedTuple):
-    """What is known of a segment: whether threads share it, and whether it checks anything."""
+    """What is known of a segment: whether threads share it, whether it checks anything, and whether
+    one thread is through with it before others that sleep would be awake.
+    """
 
     is_shared: bool
     may_fail: bool
+    is_short: bool
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from slipstream.compiler.codegen.team import (
 from slipstream.compiler.target import target
 
 WORDS_A_LINE = LINE // 8
+AWAKE = 5e-4  # seconds: about as long as workers spin between programs
 WAIT = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_void_p, ctypes.c_int64)
 WAKE = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
@@ -97,6 +98,7 @@ class Team:
     def __init__(self, count: int) -> None:
         self.count, self.native = count, _native()
         self.busy = threading.Lock()
+        self.asked = 0.0  # when somebody did, on the system's clock
         memory = np.zeros(WORDS_A_LINE * (len(Word) + 1), np.int64)
         self.words = memory[-memory.ctypes.data % LINE // 8 :][::WORDS_A_LINE]
         self.address = self.words.ctypes.data
@@ -119,6 +121,12 @@ class Team:
         finally:
             self.busy.release()
         return True
+
+    def rests(self) -> bool:
+        """Whether nobody has asked lately, so that workers sleep or are about to."""
+        now = perf_counter()
+        before, self.asked = self.asked, now
+        return now - before > AWAKE
 
     def _work(self, number: int) -> None:
         self.native.worker(self.address, number)

@@ -22,6 +22,12 @@ from slipstream.primitives.evaluate import evaluate
 from slipstream.primitives.tracing import trace
 
 
+@pytest.fixture(autouse=True)
+def always_awake(monkeypatch):
+    """Threads work together however short a program is, and however long ago the last one."""
+    monkeypatch.setattr(threads, "AWAKE", float("inf"))
+
+
 @pytest.fixture(scope="module")
 def alone():
     with pytest.MonkeyPatch.context() as patch:
@@ -99,6 +105,31 @@ def test_workers_sleep_when_it_is_quiet_and_wake_again(count, teams, monkeypatch
         time.sleep(0.05)  # so long that spinning would have been in vain
     assert words[Word.SPINS_BETWEEN] == LEAST_SPINS  # sleeps were long
     assert words[Word.GENERATION] == 3
+
+
+def test_a_short_program_does_not_wake_who_sleeps(teams, monkeypatch):
+    """The caller alone is sooner through with it. Programs in a row are shared."""
+    monkeypatch.setenv("SLIPSTREAM_THREADS", "2")
+    monkeypatch.setattr(threads, "AWAKE", 0.2)
+    program, arrays, wanted = product(96)
+    (first,) = program(arrays)
+    assert teams[2].words[Word.GENERATION] == 0
+    shared = [program(arrays)[0].copy() for _ in range(3)]
+    assert teams[2].words[Word.GENERATION] == 3
+    time.sleep(0.4)
+    (last,) = program(arrays)
+    assert teams[2].words[Word.GENERATION] == 3
+    for found in (first, *shared, last):
+        np.testing.assert_array_equal(found, first)
+        np.testing.assert_allclose(found, wanted, atol=1e-4)
+
+
+def test_a_long_program_wakes_who_sleeps(teams, monkeypatch):
+    monkeypatch.setenv("SLIPSTREAM_THREADS", "2")
+    monkeypatch.setattr(threads, "AWAKE", 0.0)
+    program, arrays, _ = product(512)
+    program(arrays)
+    assert teams[2].words[Word.GENERATION] == 1
 
 
 def test_threads_that_sleep_at_barriers_give_the_same_bits(teams, alone, monkeypatch):

@@ -30,6 +30,7 @@ from slipstream.compiler.kernels import (
     TimeLoop,
     is_for_all,
     is_shared,
+    work,
 )
 from slipstream.compiler.target import Target
 
@@ -41,6 +42,7 @@ WRITERS: dict[type, Any] = {
     Bounds: write_bounds,
     Mark: write_mark,
 }
+SHORT = 2_000_000  # scalar operations, of which one thread does a dozen in a nanosecond
 POINTER = 8  # bytes of an address in a table of buffers
 Calls = Sequence[tuple[Kernel, tuple[int, ...]]]
 
@@ -59,6 +61,11 @@ class Segment:
     def is_shared(self) -> bool:
         """Whether there is work for many threads."""
         return any(is_shared(kernel) for kernel, _ in self.calls)
+
+    @property
+    def is_short(self) -> bool:
+        """Whether one thread is through with it before others that sleep would be awake."""
+        return sum(work(kernel) for kernel, _ in self.calls) < SHORT
 
 
 def kernel_text(record: Kernel, name: str, target: Target) -> str:

@@ -20,7 +20,7 @@ from slipstream.compiler.target import Target
 
 WORD = 8
 LEAST_SPINS = 100  # before a thread sleeps: some microseconds
-MOST_AT_BARRIER, MOST_BETWEEN = 700, 10_000  # between programs Python has something to do
+MOST_AT_BARRIER, MOST_BETWEEN = 1_200, 10_000  # between programs Python has something to do
 SPIN = 50  # nanoseconds, or a little less: a sleep no longer than all spins was not worth it
 SEGMENT = ir.FunctionType(ir.VoidType(), [BYTES, I64, I64, BYTES])  # table, number, threads, team
 BARRIER = ir.FunctionType(ir.VoidType(), [BYTES])
