@@ -2,8 +2,8 @@
 
 An optimizer's update reads and writes a variable and its moments. After the totals of a tile, it
 touches a few lines of some rows of each: no order that the processor sees, so each line is waited
-for, and a tile is short. And where threads divide columns, each row has lines of both, which the
-processor fetches beside those it is asked for. By itself the update goes through memory in order.
+for, and a tile is short. And where threads divide columns, each row has lines of both, and the
+processor fetches more than it is asked for. By itself the update goes through memory in order.
 Where registers are few it stays: tiles are smaller, and walk along rows (`block.py`).
 """
 
