@@ -67,11 +67,11 @@ def _text(kernel: Kernel, group: Group) -> str:
         return f"{kernel.length} parts through {len(kernel.calls)} kernels, {node_text(first)}, ..."
     if isinstance(kernel, Bounds):
         return f"{kernel.count} indices < {kernel.limit if kernel.limit < MANY else 'size'}"
-    if group.kind == "product" and kind_of(kernel, group) == "nest":  # what follows the totals
-        return nest_text(kernel)  # type: ignore[arg-type]
+    if isinstance(kernel, LoopNest) and "nest" in (group.kind, kind_of(kernel, group)):
+        return nest_text(kernel)
     if group.kind == "product":
         return f"{node_text(first)}{_then(rest)}"
-    if isinstance(kernel, LoopNest) and group.kind in ("nest", "call"):
+    if isinstance(kernel, LoopNest) and group.kind == "call":
         return nest_text(kernel)
     if group.kind == "nest":  # rows of a table, beside its update
         return bare_text(kernel)

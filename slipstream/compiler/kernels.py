@@ -149,6 +149,12 @@ class Contraction:
         return (*self.outer, self.rows, self.columns)
 
     @property
+    def is_dense(self) -> bool:
+        """Whether the totals fill a stretch of memory."""
+        size = math.prod(n.size for n in self.walked)
+        return sum((n.size - 1) * n.out for n in self.walked) == size - 1
+
+    @property
     def waiting(self) -> int:
         """How many totals wait between blocks: those of whole tiles."""
         if self.blocks is None or self.blocks.sums is None:

@@ -26,7 +26,7 @@ from slipstream.compiler.threads import repeater, team
 from slipstream.compiler.views import View, is_whole
 from slipstream.errors import OpError, located
 from slipstream.ir.graph import Array, Constant, Graph, Node, Value
-from slipstream.ir.memory import aligned, empty
+from slipstream.ir.memory import aligned, allocator
 from slipstream.primitives.indexing import check_bounds
 from slipstream.primitives.loops import scan, while_loop
 
@@ -150,6 +150,7 @@ class Program:
         self.fresh = [(place.slot, place.type) for place in self.recipe.fresh]
         self.known = [(known.slot, known.array) for known in self.recipe.constants]
         self.arena = [(place.slot, place.offset, place.type) for place in self.recipe.arena]
+        self.allocators = [(slot, allocator(type)) for slot, type in self.fresh]
         self.hold(len(self.inputs))
         self.frames: list[Frame] = []
 
@@ -254,8 +255,8 @@ class Program:
         for slot, array in zip(self.inputs, arrays, strict=True):
             if frame.arrays[slot] is not array:
                 frame.put(slot, _ready(array))
-        for slot, type in self.fresh:
-            frame.put(slot, empty(type))
+        for slot, allocate in self.allocators:
+            frame.put(slot, allocate())
         return frame
 
     def frame(self) -> Frame:

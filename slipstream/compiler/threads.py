@@ -31,6 +31,7 @@ from slipstream.compiler.codegen.team import (
     futex,
 )
 from slipstream.compiler.target import target
+from slipstream.ir.memory import aligned
 
 WORDS_A_LINE = LINE // 8
 AWAKE = 5e-4  # seconds: about as long as workers spin between programs
@@ -99,8 +100,8 @@ class Team:
         self.count, self.native = count, _native()
         self.busy = threading.Lock()
         self.asked = 0.0  # when somebody did, on the system's clock
-        memory = np.zeros(WORDS_A_LINE * (len(Word) + 1), np.int64)
-        self.words = memory[-memory.ctypes.data % LINE // 8 :][::WORDS_A_LINE]
+        self.words = aligned(LINE * len(Word)).view(np.int64)[::WORDS_A_LINE]
+        self.words[:] = 0
         self.address = self.words.ctypes.data
         self.words[Word.THREADS] = count
         self.words[Word.BARRIER] = self.native.barrier

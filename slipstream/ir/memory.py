@@ -7,14 +7,16 @@ lie in are remembered, and used again once no array refers to them.
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
-from typing import Any
+from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from slipstream.ir.graph import Array
-from slipstream.ir.types import Shape, TensorType
+from slipstream.ir.types import TensorType
 
 LINE = 64  # bytes of a line of the cache; also of the largest vector
 LARGE = 1 << 17  # bytes: smaller ones the C library keeps for itself
@@ -30,24 +32,31 @@ def aligned(size: int) -> Array:
     return _from_line(_new(size), size)
 
 
-def empty(type: TensorType) -> Array:
-    """An array of a type, with anything in it; a large one where an earlier one was."""
-    return _empty(type.shape, np.dtype(type.dtype.numpy), type.bytes)
+def allocator(type: TensorType) -> Callable[[], Array]:
+    """What makes arrays of a type, with anything in them; large ones where earlier ones were."""
+    dtype, size = np.dtype(type.dtype.numpy), type.bytes
+    if not LARGE <= size <= MOST:
+        return partial(np.empty, type.shape, dtype)
+    return lambda: _from_line(_block(size), size).view(dtype).reshape(type.shape)
 
 
 def copied(array: Array) -> Array:
-    """A copy of an array, its elements in rows."""
-    if array.dtype.hasobject:
+    """A copy of an array, its elements in rows; a large one where an earlier one was."""
+    size = array.nbytes
+    if not LARGE <= size <= MOST or array.dtype.hasobject:
         return array.copy()
-    copy = _empty(array.shape, array.dtype, array.nbytes)
+    return _filled(_from_line(_block(size), size), array)
+
+
+def aligned_copy(array: Array) -> Array:
+    """A copy of an array that begins at a multiple of 64 bytes, its elements in rows."""
+    return array.copy() if array.dtype.hasobject else _filled(aligned(array.nbytes), array)
+
+
+def _filled(memory: Array, array: Array) -> Array:
+    copy = memory.view(array.dtype).reshape(array.shape)
     copy[...] = array
     return copy
-
-
-def _empty(shape: Shape, dtype: np.dtype[Any], size: int) -> Array:
-    if not LARGE <= size <= MOST:
-        return np.empty(shape, dtype)
-    return _from_line(_block(size), size).view(dtype).reshape(shape)
 
 
 def _new(size: int) -> Array:
@@ -71,3 +80,13 @@ def _block(size: int) -> Array:
         while sum(known.nbytes for known in _known) > MOST:
             del _known[0]  # whoever has it keeps it
         return block
+
+
+def _unlock() -> None:
+    """A forked process has none of the threads that may have held the lock."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unlock)

@@ -16,7 +16,7 @@ import numpy as np
 from slipstream.errors import InvalidArgumentError, message
 from slipstream.ir.dtypes import DType, as_dtype, from_numpy
 from slipstream.ir.graph import Array
-from slipstream.ir.memory import aligned
+from slipstream.ir.memory import aligned_copy
 from slipstream.ir.types import TensorType
 from slipstream.primitives.base import LEVEL, REGISTRY, current
 from slipstream.runtime.convert import convert
@@ -66,15 +66,6 @@ class Cell:
 
 def _nothing() -> None:
     return None
-
-
-def aligned_copy(array: Array) -> Array:
-    """A contiguous copy that begins at a multiple of 64 bytes."""
-    if array.dtype.hasobject:
-        return array.copy()
-    copy = aligned(array.nbytes).view(array.dtype).reshape(array.shape)
-    copy[...] = array
-    return copy
 
 
 class Variable(Operators):

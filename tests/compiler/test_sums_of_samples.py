@@ -39,6 +39,6 @@ def test_sums_of_samples_come_first():
     names = [[n.operation.name for n in s.group.nodes] for s in steps]
     sums = [n for n, s in enumerate(steps) if isinstance(s.calls[0][0], Contraction)]
     assert len(sums) == 2
-    for place, source in zip(sums, ("tanh", "tanh"), strict=True):
-        assert source in names[place - 1], names
+    for place in sums:
+        assert "tanh" in names[place - 1], names
     check(graph, arrays)

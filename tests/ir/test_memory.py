@@ -21,16 +21,20 @@ def nothing_known(monkeypatch):
     monkeypatch.setattr(memory, "_known", [])
 
 
+def empty(type):
+    return memory.allocator(type)()
+
+
 def place(array):
     return array.__array_interface__["data"][0]
 
 
 def test_memory_that_nobody_has_is_used_again():
-    first = memory.empty(FLOATS)
+    first = empty(FLOATS)
     assert place(first) % memory.LINE == 0
     where = place(first)
     del first
-    assert place(memory.empty(FLOATS)) == where
+    assert place(empty(FLOATS)) == where
 
 
 @pytest.mark.parametrize(
@@ -45,25 +49,25 @@ def test_memory_that_nobody_has_is_used_again():
     ],
 )
 def test_memory_that_somebody_has_is_not(hold):
-    first = memory.empty(FLOATS)
+    first = empty(FLOATS)
     where = place(first)
     held = hold(first)
     del first
-    second = memory.empty(FLOATS)
+    second = empty(FLOATS)
     assert place(second) != where
     del held
     gc.collect()
-    third = memory.empty(FLOATS)
+    third = empty(FLOATS)
     assert place(third) == where
-    assert place(memory.empty(FLOATS)) not in (where, place(second))
+    assert place(empty(FLOATS)) not in (where, place(second))
 
 
 def test_no_more_is_remembered_than_the_limit(monkeypatch):
     monkeypatch.setattr(memory, "MOST", 3 * FLOATS.bytes)
-    held = [memory.empty(FLOATS) for _ in range(5)]
+    held = [empty(FLOATS) for _ in range(5)]
     assert len({place(a) for a in held}) == 5
     assert sum(block.nbytes for block in memory._known) <= 3 * FLOATS.bytes
-    larger = memory.empty(TensorType((5, 512, 512), as_dtype("float32")))
+    larger = empty(TensorType((5, 512, 512), as_dtype("float32")))
     assert larger.flags.owndata and larger.nbytes > memory.MOST
 
 
@@ -73,7 +77,7 @@ def test_threads_never_share_what_they_hold():
     def work(number):
         ready.wait()
         for turn in range(300):
-            mine = memory.empty(FLOATS)
+            mine = empty(FLOATS)
             mine[::64] = number * 1000 + turn
             if not (mine[::64] == number * 1000 + turn).all():
                 clashes.append((number, turn))

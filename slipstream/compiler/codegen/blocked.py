@@ -121,7 +121,7 @@ class _Blocked(Tiles):
         for position, counter in zip(self.beside, counters, strict=True):
             places = self.moved(places, position, counter)
         self._fetch_block(places, number)
-        self.passing = self._passing(places, number) if self.blocks.fetches else ()
+        self.passing = self._passing(places, number)
         group, number = self._divided(number, self.blocks.group * self.across)
         column, row = self._divided(number, self._size(group, rows, self.blocks.group))
         row = b.add(b.mul(group, I64(self.blocks.group)), row)
@@ -161,6 +161,8 @@ class _Blocked(Tiles):
 
         Behind the last block lies the first one of the next of many operands.
         """
+        if not self.blocks.fetches or self.before:
+            return ()
         *_, beside = (self.kernel.outer[i] for i in self.beside)
         is_last = self.w.b.icmp_unsigned("==", self.block, I64(self.last))
         line = LINE // self.kernel.dtype.size

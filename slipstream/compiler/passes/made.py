@@ -54,6 +54,12 @@ def made(
     return Made(KernelStep(calls, written, group), Step(True, reads, writes, in_step, may_fail))
 
 
+def only_call(one: Made) -> Call | None:
+    """The kernel of a step that has no other, with its values."""
+    is_single = isinstance(one.step, KernelStep) and len(one.step.calls) == 1
+    return one.step.calls[0] if is_single else None  # type: ignore[union-attr]
+
+
 def cut(one: Made, target: Target) -> Made:
     """The step with those of its contractions in blocks whose operands leave the cache."""
     step, touched = one

@@ -21,7 +21,7 @@ from slipstream.compiler.kernels import (
     Total,
 )
 from slipstream.compiler.passes.lay import Call
-from slipstream.compiler.passes.made import KernelStep, Made, made
+from slipstream.compiler.passes.made import KernelStep, Made, made, only_call
 from slipstream.ir.graph import Value
 from slipstream.ir.types import TensorType
 from slipstream.primitives.reduction import sum_
@@ -56,29 +56,23 @@ def _earliest(one: Made, before: Sequence[Made]) -> int:
 
 def _in_parts(one: Made) -> list[Made]:
     """A step, or those that take its place."""
-    step = one.step
-    if not isinstance(step, KernelStep) or len(step.calls) != 1:
-        return [one]
-    ((record, values),) = step.calls
-    if not isinstance(record, Contraction):
-        return [one]
-    loop = _samples(record, values)
-    return [one] if loop is None else _parts(one, step, record, loop)
+    record, values = only_call(one) or (None, ())
+    loop = _samples(record, values) if isinstance(record, Contraction) else None
+    return [one] if loop is None else _parts(one, record, values, loop)
 
 
 def _samples(record: Contraction, values: Sequence[Value]) -> Loop | None:
     """The loop over samples, if each is worth a result of its own."""
     loop = max(record.inner, key=lambda n: abs(n.left))
     size = math.prod(n.size for n in record.walked)
-    is_dense = sum((n.size - 1) * n.out for n in record.walked) == size - 1
     long = math.prod(n.size for n in record.inner) >= LONG
     enough = WORTH * loop.size * size <= sum(v.type.size for v in values[:2])
     is_whole = loop.left and loop.right and loop.size >= FEWEST_SAMPLES
-    return loop if is_dense and long and enough and is_whole else None
+    return loop if record.is_dense and long and enough and is_whole else None
 
 
-def _parts(one: Made, step: KernelStep, record: Contraction, loop: Loop) -> list[Made]:
-    ((_, values),) = step.calls
+def _parts(one: Made, record: Contraction, values: Sequence[Value], loop: Loop) -> list[Made]:
+    assert one.step is not None
     size, dtype = math.prod(n.size for n in record.walked), record.dtype
     each = Value(TensorType((loop.size, size), dtype))
     total = Value(TensorType((size,), dtype))
@@ -94,16 +88,23 @@ def _parts(one: Made, step: KernelStep, record: Contraction, loop: Loop) -> list
         (loop.size, size), (True, False), (Load(Access(0, 0, (size, 1)), dtype),),
         (Store(Access(1, 0, (0, 1)), 0, dtype, sum_),),
     )  # fmt: skip
-    following: Call = after(record, outs), (total, *values[2:])
     return [
-        made(((parts, (*values[:2], each)),), (), step.group, (each,)),
-        made(((added, (each, total)),), (), step.group, (total,)),
-        made((following,), step.written, step.group, in_step=one.touched.in_step),
+        made(((parts, (*values[:2], each)),), (), one.step.group, (each,)),
+        made(((added, (each, total)),), (), one.step.group, (total,)),
+        after(one, record, (total, *values[2:])),
     ]
 
 
-def after(record: Contraction, outs: tuple[int, ...]) -> LoopNest:
+def after(one: Made, record: Contraction, values: tuple[Value, ...]) -> Made:
+    """The step of what follows the sum in another step; the sum is the first of the values."""
+    assert isinstance(one.step, KernelStep)
+    calls: tuple[Call, ...] = ((_following(record), values),)
+    return made(calls, one.step.written, one.step.group, in_step=one.touched.in_step)
+
+
+def _following(record: Contraction) -> LoopNest:
     """What follows the sum, which is buffer 0 then."""
+    outs = tuple(n.out for n in record.walked)
 
     def moved(access: Access) -> Access:
         return replace(access, buffer=access.buffer - 1)

@@ -8,7 +8,6 @@ Each number is computed by the same operations as before.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -25,7 +24,7 @@ from slipstream.compiler.kernels import (
     Store,
 )
 from slipstream.compiler.passes.lay import Call
-from slipstream.compiler.passes.made import KernelStep, Made, made
+from slipstream.compiler.passes.made import KernelStep, Made, made, only_call
 from slipstream.ir.dtypes import DType, int32
 from slipstream.ir.graph import Constant, Graph, Value
 from slipstream.ir.types import TensorType
@@ -96,9 +95,7 @@ def _zero(dtype: DType) -> Number:
 
 def _is_update(one: Made, sums: _Sums) -> bool:
     """Whether a step is element-wise work on the table and arrays that lie as it does."""
-    if not isinstance(one.step, KernelStep) or len(one.step.calls) != 1:
-        return False
-    ((nest, values),) = one.step.calls
+    nest, values = only_call(one) or (None, ())
     size = sums.record.rows * sums.record.width
     if not isinstance(nest, LoopNest) or nest.shape != (size,) or any(nest.reduced):
         return False
@@ -169,7 +166,7 @@ def _updated(one: Made, sums: _Sums, named: _Named) -> Made:
         kernel = moved("put", record.index, record.rows, store.dtype)
         put.append((kernel, (sums.indices, rows_of(value), value)))
     all_rows, kept = _without(nest, values, sums.table)
-    few = replace(nest, shape=(math.prod((count, record.width)),))
+    few = replace(nest, shape=(count * record.width,))
     calls = (*taken, (all_rows, kept), (few, tuple(aside[v] for v in values)), *put)
     in_step = one.touched.in_step - {sums.table}
     return made(calls, one.step.written, one.step.group, tuple(scratch), in_step)

@@ -13,7 +13,7 @@ import math
 from dataclasses import replace
 
 from slipstream.compiler.kernels import Access, Contraction, Load, Store, Total
-from slipstream.compiler.passes.made import KernelStep, Made, made
+from slipstream.compiler.passes.made import Made, made, only_call
 from slipstream.compiler.passes.partial import after
 from slipstream.ir.graph import Value
 from slipstream.ir.types import TensorType
@@ -24,29 +24,22 @@ LARGE = 1 << 18  # bytes read and written
 
 def update_apart(one: Made) -> list[Made]:
     """The product, then what follows it, if that is an update; else the step as it is."""
-    step = one.step
-    if not isinstance(step, KernelStep) or len(step.calls) != 1:
-        return [one]
-    ((record, values),) = step.calls
-    if not isinstance(record, Contraction) or not _is_update(record):
+    record, values = only_call(one) or (None, ())
+    if one.step is None or not isinstance(record, Contraction) or not _is_update(record):
         return [one]
     total = Value(TensorType((math.prod(n.size for n in record.walked),), record.dtype))
     outs = tuple(n.out for n in record.walked)
     store = Store(Access(2, 0, outs), 0, record.dtype)
     product = replace(record, body=(Total(record.dtype),), stores=(store,))
     return [
-        made(((product, (*values[:2], total)),), (), step.group, (total,)),
-        made(
-            ((after(record, outs), (total, *values[2:])),), step.written, step.group,
-            in_step=one.touched.in_step,
-        ),
-    ]  # fmt: skip
+        made(((product, (*values[:2], total)),), (), one.step.group, (total,)),
+        after(one, record, (total, *values[2:])),
+    ]
 
 
 def _is_update(record: Contraction) -> bool:
     """Whether what follows the totals goes through some large arrays."""
     sizes = [n.size for n in record.walked]
-    is_dense = sum((n.size - 1) * n.out for n in record.walked) == math.prod(sizes) - 1
 
     def is_whole(access: Access) -> bool:
         return all(stride or size == 1 for stride, size in zip(access.strides, sizes, strict=True))
@@ -54,4 +47,4 @@ def _is_update(record: Contraction) -> bool:
     loads = {i.access: i.dtype.size for i in record.body if isinstance(i, Load)}
     read = [size for access, size in loads.items() if is_whole(access)]
     bytes_ = math.prod(sizes) * (sum(read) + sum(store.dtype.size for store in record.stores))
-    return is_dense and len(read) >= FEWEST_ARRAYS and bytes_ >= LARGE
+    return record.is_dense and len(read) >= FEWEST_ARRAYS and bytes_ >= LARGE
